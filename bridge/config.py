@@ -1,0 +1,196 @@
+"""Every setting of the bridge: its name, its default, where its value came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bridge.errors import InvalidSetting
+
+SECRETS_FILE = "secrets.json"  # What embedded mode generated; kept between starts.
+SERVERS_FILE = "servers.json"  # Where the embedded servers listen, while they run.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting, read from the environment once. Nothing else reads the environment.
+
+    A field is set by the variable of the same name in capitals. `*_minutes` take fractions (0.05 is 3 s).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    bridge_data_dir: Path = Path("var")
+    log_level: str = "info"
+
+    # Unset: the embedded servers under `bridge_data_dir` (see bridge/embedded.py).
+    database_url: str = ""
+    broker_url: str = ""
+
+    # No defaults outside embedded mode: a guessable secret would let anyone confirm bookings.
+    webhook_secrets: tuple[str, ...] = field(default=(), metadata={"secret": True})
+    admin_api_key: str = field(default="", metadata={"secret": True})
+    secret_key: str = field(default="", metadata={"secret": True})
+    medusa_jwt_secret: str = field(default="", metadata={"secret": True})
+    # The first console account, made when there is none yet. Embedded mode generates the password.
+    ops_user: str = "ops"
+    ops_password: str = field(default="", metadata={"secret": True})
+
+    medusa_url: str = ""
+    medusa_api_key: str = field(default="", metadata={"secret": True})
+    medusa_publishable_key: str = field(default="", metadata={"secret": True})
+    stripe_secret_key: str = field(default="", metadata={"secret": True})
+    stripe_webhook_secret: str = field(default="", metadata={"secret": True})
+
+    booking_time_zone: str = "Australia/Brisbane"
+    default_currency: str = "aud"
+    hold_minutes: Decimal = Decimal(30)
+    appointment_hold_minutes: Decimal = Decimal(10)
+    reservation_minutes: Decimal = Decimal(15)
+    hold_max_minutes: Decimal = Decimal(120)
+    payment_grace_minutes: Decimal = Decimal(10)
+    sweep_seconds: Decimal = Decimal(5)
+
+    booking_advance_days: int = 90
+    booking_cutoff_hours: Decimal = Decimal(24)
+    min_booking_size: int = 1
+    max_booking_size: int = 50
+    waitlist_notification_expiry_hours: Decimal = Decimal(24)
+    waitlist_auto_process: bool = True
+    default_child_discount: Decimal = Decimal("0.30")
+    tax_rate: Decimal = Decimal("0.10")
+    infant_max_age: int = 2
+    child_max_age: int = 12
+
+    cors_origins: tuple[str, ...] = ()
+    # "on", "off", or limits in the notation of the `limits` library that replace the defaults ("1000/second").
+    rate_limits: str = "on"
+    # How many proxies in front of us set X-Forwarded-For; 0 believes none of them.
+    trusted_proxies: int = 0
+    smtp_url: str = field(default="", metadata={"secret": True})  # smtp://user:password@host:587
+    mail_from: str = "bookings@localhost"
+    ops_email: str = ""  # Who is told of shortfalls; unset: `mail_from`.
+
+    # 2 x 8 was the best of the servers measured on two cores (docs/performance.md); more connections are slower.
+    web_processes: int = 2
+    web_threads: int = 8
+    worker_processes: int = 2
+
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the bridge runs on servers of its own."""
+        return self.sources.get("database_url", "default") in {"default", "embedded"}
+
+    @property
+    def metrics_dir(self) -> Path:
+        """Where the processes of one host keep their counters for /metrics."""
+        return self.bridge_data_dir.resolve() / "metrics"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:
+        """Read and check every setting. Raises InvalidSetting, which names the variable."""
+        values: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        data_dir = Path(env.get("BRIDGE_DATA_DIR") or "var")
+        kept = _read_json(data_dir / SECRETS_FILE) | _read_json(data_dir / SERVERS_FILE)
+        for name, kind in _kinds().items():
+            if raw := env.get(name.upper()):
+                values[name], sources[name] = _parse(name, raw, kind), "environment"
+            elif name in kept and _may_use_kept(name, env):
+                values[name], sources[name] = _parse(name, kept[name], kind), "embedded"
+            else:
+                sources[name] = "default"
+        config = cls(**values, sources=sources)
+        config._check()
+        return config
+
+    def require(self, *names: str) -> None:
+        """Raise InvalidSetting unless each of `names` has a value."""
+        missing = [name.upper() for name in names if not getattr(self, name)]
+        if missing:
+            raise InvalidSetting(f"{', '.join(missing)} must be set: there is no safe default outside embedded mode")
+
+    def describe(self) -> list[tuple[str, str, str]]:
+        """(variable, value with secrets masked, source) of every setting."""
+        rows = []
+        for item in fields(self):
+            if item.name == "sources":
+                continue
+            value = getattr(self, item.name)
+            shown = ",".join(value) if isinstance(value, tuple) else str(value)
+            if item.metadata.get("secret") and shown:
+                shown = "********"
+            rows.append((item.name.upper(), mask_url(shown), self.sources.get(item.name, "default")))
+        return rows
+
+    def _check(self) -> None:
+        try:
+            ZoneInfo(self.booking_time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise InvalidSetting(f"BOOKING_TIME_ZONE: {self.booking_time_zone!r} is not an IANA time zone") from error
+        for name in ("hold_minutes", "appointment_hold_minutes", "reservation_minutes", "hold_max_minutes"):
+            if getattr(self, name) <= 0:
+                raise InvalidSetting(f"{name.upper()} must be more than 0")
+        if self.sweep_seconds <= 0:
+            raise InvalidSetting("SWEEP_SECONDS must be more than 0")
+        if not 0 < self.port < 65536:
+            raise InvalidSetting("PORT must be between 1 and 65535")
+
+
+def mask_url(value: str) -> str:
+    """`value` with the password of a URL hidden."""
+    head, separator, tail = value.partition("://")
+    credentials, at, host = tail.rpartition("@")
+    user, colon, _password = credentials.partition(":")
+    return f"{head}{separator}{user}:********@{host}" if separator and at and colon else value
+
+
+def _kinds() -> dict[str, Any]:
+    return {name: kind for name, kind in get_type_hints(Config).items() if name != "sources"}
+
+
+def _may_use_kept(name: str, env: Mapping[str, str]) -> bool:
+    # Generated secrets belong to the embedded servers: beside a real database they would hide a missing setting.
+    return not env.get("DATABASE_URL") or name == "broker_url"
+
+
+def _parse(name: str, raw: str, kind: Any) -> Any:
+    try:
+        if kind is int:
+            return int(raw)
+        if kind is Decimal:
+            number = Decimal(raw)
+            if not number.is_finite():
+                raise ValueError(raw)
+            return number
+    except (ValueError, InvalidOperation) as error:
+        raise InvalidSetting(f"{name.upper()}: {raw!r} is not a number") from error
+    if kind is bool:
+        if raw.lower() not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+            raise InvalidSetting(f"{name.upper()}: {raw!r} is neither true nor false")
+        return raw.lower() in {"true", "1", "yes", "on"}
+    if kind is Path:
+        return Path(raw)
+    if kind == tuple[str, ...]:
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    return raw
+
+
+def _read_json(path: Path) -> dict[str, str]:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(f"{path} cannot be read ({error}); move it away to have it made anew") from error
+    if not isinstance(content, dict):
+        raise InvalidSetting(f"{path} should hold one JSON object; move it away to have it made anew")
+    return content

@@ -1,0 +1,328 @@
+"""Every failure the bridge expects: what it is called, and which kind of answer it gets.
+
+The docstring of a class is its message. `kind` is the contract's `type`; `code` is specific and never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class BridgeError(Exception):
+    """Something went wrong in the bridge."""
+
+    kind = "unexpected_state"
+    code = "unexpected_state"
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().split("\n")[0]
+        self.details = details
+        super().__init__(self.message)
+
+
+class InvalidData(BridgeError):
+    """The request is not valid."""
+
+    kind = code = "invalid_data"
+
+
+class Unauthorized(BridgeError):
+    """Credentials are missing or not valid."""
+
+    kind = code = "unauthorized"
+
+
+class Forbidden(BridgeError):
+    """These credentials do not allow this."""
+
+    kind = code = "forbidden"
+
+
+class NotFound(BridgeError):
+    """There is no such thing."""
+
+    kind = code = "not_found"
+
+
+class MethodNotAllowed(BridgeError):
+    """This path does not take this method."""
+
+    kind = code = "not_allowed"
+
+
+class Conflict(BridgeError):
+    """The request conflicts with the present state."""
+
+    kind = code = "conflict"
+
+
+class PayloadTooLarge(BridgeError):
+    """The body is too large."""
+
+    kind = code = "payload_too_large"
+
+
+class TooManyRequests(BridgeError):
+    """Too many requests; try again later."""
+
+    kind = code = "too_many_requests"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 1, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class Unavailable(BridgeError):
+    """The bridge cannot do this right now; try again shortly."""
+
+    kind = code = "unavailable"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 2, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+# -- settings and start-up ---------------------------------------------------------------------------------------------
+
+
+class InvalidSetting(BridgeError):
+    """A setting cannot be used."""
+
+    code = "invalid_setting"
+
+
+class SchemaOutOfDate(Unavailable):
+    """The database has not been migrated to this version; run `python -m bridge migrate`."""
+
+    code = "schema_out_of_date"
+
+
+# -- requests ----------------------------------------------------------------------------------------------------------
+
+
+class UnsupportedMediaType(InvalidData):
+    """Send application/json."""
+
+    code = "unsupported_media_type"
+
+
+class MalformedJson(InvalidData):
+    """The body is not valid JSON."""
+
+    code = "malformed_json"
+
+
+class IdempotencyKeyReused(Conflict):
+    """This Idempotency-Key was used with another request."""
+
+    code = "idempotency_key_reused"
+
+
+# -- resources and capacity --------------------------------------------------------------------------------------------
+
+
+class ResourceNotFound(NotFound):
+    """There is no such resource."""
+
+    code = "resource_not_found"
+
+
+class HasBookings(Conflict):
+    """The resource still has bookings; send force=true to cancel them."""
+
+    code = "has_bookings"
+
+
+class WrongGrain(InvalidData):
+    """This resource is not sold by the day."""
+
+    code = "wrong_grain"
+
+
+class BlackoutNotFound(NotFound):
+    """There is no such blackout."""
+
+    code = "blackout_not_found"
+
+
+# -- holds -------------------------------------------------------------------------------------------------------------
+
+
+class HoldNotFound(NotFound):
+    """There is no such hold."""
+
+    code = "hold_not_found"
+
+
+class PastDates(InvalidData):
+    """The dates lie in the past."""
+
+    code = "past_dates"
+
+
+class InsufficientCapacity(Conflict):
+    """Not enough capacity is left on the requested dates."""
+
+    code = "insufficient_capacity"
+
+
+class BlackedOut(Conflict):
+    """The resource is not available on the requested dates."""
+
+    code = "blackout"
+
+
+class IdempotencyTokenReused(Conflict):
+    """This idempotency_token was used for another hold."""
+
+    code = "idempotency_token_reused"
+
+
+class HoldExpired(Conflict):
+    """The hold has expired."""
+
+    code = "hold_expired"
+
+
+class HoldReleased(Conflict):
+    """The hold was released."""
+
+    code = "hold_released"
+
+
+class HoldNotActive(Conflict):
+    """The hold is no longer active."""
+
+    code = "hold_not_active"
+
+
+class ExtensionLimit(Conflict):
+    """The hold cannot be extended any further."""
+
+    code = "extension_limit"
+
+
+class AlreadyConfirmed(Conflict):
+    """The hold was confirmed for another order."""
+
+    code = "already_confirmed"
+
+
+class WrongCustomer(Forbidden):
+    """The e-mail address is not the one this hold was made with."""
+
+    code = "wrong_customer"
+
+
+# -- allocations and shortfalls ----------------------------------------------------------------------------------------
+
+
+class AllocationNotFound(NotFound):
+    """There is no such allocation."""
+
+    code = "allocation_not_found"
+
+
+class AllocationCancelled(Conflict):
+    """The allocation is cancelled already."""
+
+    code = "allocation_cancelled"
+
+
+class QuantityTooLarge(InvalidData):
+    """There is less than this left to cancel."""
+
+    code = "quantity_too_large"
+
+
+class ShortfallNotFound(NotFound):
+    """There is no such shortfall."""
+
+    code = "shortfall_not_found"
+
+
+class ShortfallClosed(Conflict):
+    """The shortfall is closed already."""
+
+    code = "shortfall_closed"
+
+
+class StillShort(Conflict):
+    """There is still not enough capacity for this order."""
+
+    code = "still_short"
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+
+class EventNotFound(NotFound):
+    """There is no such event."""
+
+    code = "event_not_found"
+
+
+class EventNotRetryable(Conflict):
+    """Only an event that is failed, ignored or discarded can be retried."""
+
+    code = "event_not_retryable"
+
+
+class EventNotFailed(Conflict):
+    """Only a failed event can be changed or discarded."""
+
+    code = "event_not_failed"
+
+
+class QueueNotFound(NotFound):
+    """There is no such queue."""
+
+    code = "queue_not_found"
+
+
+class UnreadableEvent(BridgeError):
+    """The event does not have the shape its type should have."""
+
+    code = "unreadable_event"
+
+
+class UnreadableLine(BridgeError):
+    """A line of the order names a booking that cannot be found."""
+
+    code = "unreadable_line"
+
+
+class WorkerLost(BridgeError):
+    """The worker died each time it tried this event."""
+
+    code = "worker_lost"
+
+
+# -- the platform ------------------------------------------------------------------------------------------------------
+
+
+class PlatformNotConfigured(BridgeError):
+    """MEDUSA_URL is not set, so the platform cannot be asked."""
+
+    code = "platform_not_configured"
+
+
+class PlatformUnavailable(Unavailable):
+    """The platform cannot be reached right now."""
+
+    code = "platform_unavailable"
+
+
+class PlatformRefused(BridgeError):
+    """The platform refused the request."""
+
+    code = "platform_refused"
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+class KeyNotFound(NotFound):
+    """There is no such API key."""
+
+    code = "key_not_found"

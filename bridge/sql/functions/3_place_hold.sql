@@ -1,0 +1,114 @@
+-- Takes every wanted slot for one hold, or none: one round trip, however many slots.
+-- Locks the capacity rows in the one order (resource_id, slot_no), then decides on what it reads after the lock.
+-- The wanted slots are distinct and ascending: the caller sums what it wants of each.
+-- Outcomes: placed · replayed · token_reused · resource_not_found · past · short (details describes each slot wanted).
+-- Statements are what costs here, so the usual way has six; whatever is unusual goes by free_slots, which is the rule.
+CREATE OR REPLACE FUNCTION place_hold(
+    p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind hold_kind, p_booking_number text,
+    p_resource_id text, p_quantity integer, p_email text, p_metadata jsonb, p_term interval, p_hard_term interval,
+    p_resources text[], p_slots bigint[], p_quantities integer[], p_actor text,
+    OUT outcome text, OUT hold_id text, OUT created_at timestamptz, OUT expires_at timestamptz, OUT details jsonb
+)
+-- Plans for arrays of unknown length are kept; PostgreSQL would plan each call anew, at three times the cost.
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    v_resource record;
+    v_usual boolean;
+    v_term interval;
+BEGIN
+    SELECT r.grain, r.time_zone, r.hold_minutes, r.is_active AND r.deleted_at IS NULL AS is_sold,
+        h.id AS hold_id, h.request_hash, h.created_at, h.expires_at
+    INTO v_resource
+    FROM (SELECT) one
+    LEFT JOIN resource r ON r.id = p_resource_id
+    LEFT JOIN hold h ON h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+    IF v_resource.hold_id IS NOT NULL THEN
+        outcome := CASE WHEN v_resource.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END;
+        hold_id := v_resource.hold_id;
+        RETURN;
+    END IF;
+    IF v_resource.is_sold IS NOT TRUE THEN
+        outcome := 'resource_not_found';
+        RETURN;
+    END IF;
+    IF v_resource.grain = 'day'
+        AND p_slots[1] < (now() AT TIME ZONE v_resource.time_zone)::date - DATE '1970-01-01' THEN
+        outcome := 'past';
+        RETURN;
+    END IF;
+    -- Slots computed from rules have no row until somebody takes one.
+    IF v_resource.grain = 'quarter_hour' THEN
+        PERFORM open_slots(p_resources, p_slots);
+    END IF;
+
+    -- The unlocked glance: what is visibly full is refused without queueing for the row.
+    PERFORM FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+    JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    WHERE c.held + c.allocated + w.quantity > c.max_capacity;
+    IF FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities) THEN
+        outcome := 'short';
+        details := describe_slots(p_resources, p_slots, p_quantities);
+        RETURN;
+    END IF;
+
+    PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+    JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    ORDER BY c.resource_id, c.slot_no FOR UPDATE OF c;
+
+    -- The decision. Each statement reads afresh, so all of this is what the lock protects: counters, blackouts (made
+    -- under the same locks) and the resource (switched off under the same locks).
+    SELECT count(*) = cardinality(p_slots) AND bool_and(
+            r.is_active AND r.deleted_at IS NULL AND NOT c.closed AND c.held + c.allocated + w.quantity <= c.max_capacity
+            AND NOT EXISTS (
+                SELECT FROM blackout b WHERE b.deleted_at IS NULL AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
+                    AND c.on_date BETWEEN b.starts_on AND b.ends_on))
+    INTO v_usual
+    FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+    JOIN resource r ON r.id = w.resource_id
+    JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no;
+    IF NOT v_usual THEN
+        PERFORM expire_claims(p_resources, p_slots);
+        IF NOT slots_fit(p_resources, p_slots, p_quantities) THEN
+            -- The same request may have won while this one waited for the lock.
+            SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
+            INTO hold_id, outcome
+            FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+            IF NOT FOUND THEN
+                outcome := 'short';
+                details := describe_slots(p_resources, p_slots, p_quantities);
+            END IF;
+            RETURN;
+        END IF;
+    END IF;
+
+    v_term := coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term);
+    -- The term starts when the seat is taken, not when the wait for it began.
+    INSERT INTO hold (id, idempotency_scope, idempotency_key, request_hash, kind, booking_number, resource_id, quantity,
+        customer_email, metadata, term, expires_at, hard_expires_at)
+    VALUES (p_hold_id, p_scope, p_key, p_request_hash, p_kind, p_booking_number, p_resource_id, p_quantity,
+        p_email, p_metadata, v_term, clock_timestamp() + v_term, clock_timestamp() + greatest(p_hard_term, v_term))
+    ON CONFLICT (idempotency_scope, idempotency_key) DO NOTHING
+    RETURNING hold.id, hold.created_at, hold.expires_at INTO hold_id, created_at, expires_at;
+    IF NOT FOUND THEN
+        -- The same request, for other slots, won at this instant.
+        SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
+        INTO hold_id, outcome
+        FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+        RETURN;
+    END IF;
+
+    WITH counted AS (
+        UPDATE capacity c SET held = c.held + w.quantity
+        FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+        WHERE c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    ), noted AS (
+        INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+        SELECT p_hold_id, w.resource_id, w.slot_no, w.quantity, 0, 'place', p_actor
+        FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+    )
+    INSERT INTO claim (hold_id, resource_id, slot_no, quantity, state, expires_at)
+    SELECT p_hold_id, w.resource_id, w.slot_no, w.quantity, 'held', place_hold.expires_at
+    FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity);
+    outcome := 'placed';
+END $$;
