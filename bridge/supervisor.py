@@ -219,11 +219,11 @@ class Supervisor:
     def _check_regularly(self, check: Callable[[], Collection[str]]) -> None:
         while not self._stopped.wait(self._check_seconds):
             try:
-                stuck = check()
+                stuck = [name for name in check() if self._is_settled(name)]
             except Exception as error:  # noqa: BLE001 - the watchdog must outlive whatever it looks at
                 self.say(f"the check for stuck processes failed: {error}")
                 continue
-            for name in filter(self._is_settled, stuck):
+            for name in stuck:
                 self.say(f"{name} runs but no longer reports that it works")
                 self.restart(name)
 

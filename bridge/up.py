@@ -44,10 +44,9 @@ def run(config: Config) -> int:
 def _run(config: Config) -> int:
     _check_port(config.host, config.port)
     with embedded.servers(config) as urls:
-        own_database = urls.database_url != config.database_url or config.embedded
-        first_start = _settle_secrets(config, own_database=own_database)
+        first_start = _settle_secrets(config)
         env = _environment(config, urls)
-        _prepare(config, urls.database_url, own_database=own_database)
+        _prepare(config, urls.database_url)
         supervisor = Supervisor(
             {name: [sys.executable, "-m", "bridge", name] for name in PROCESSES},
             env=env,
@@ -81,8 +80,8 @@ def _check_port(host: str, port: int) -> None:
         raise InvalidSetting(f"cannot listen on {host} port {port} ({error.strerror}); set HOST=… or PORT=…") from error
 
 
-def _settle_secrets(config: Config, *, own_database: bool) -> bool:
-    if own_database:
+def _settle_secrets(config: Config) -> bool:
+    if config.embedded:
         return embedded.ensure_secrets(config)
     config.require(*REQUIRED)
     return False
@@ -90,11 +89,10 @@ def _settle_secrets(config: Config, *, own_database: bool) -> bool:
 
 def _environment(config: Config, urls: embedded.Urls) -> dict[str, str]:
     """What every process gets: ours, and where to find the rest."""
-    kept = {name.upper(): value for name, value in embedded.kept_secrets(config).items()}
-    set_by_hand = {name: value for name, value in os.environ.items() if value}
+    kept = embedded.kept_secrets(config) if config.embedded else {}
     return {
-        **kept,
-        **set_by_hand,
+        **{name.upper(): value for name, value in kept.items()},
+        **{name: value for name, value in os.environ.items() if value},
         "HOST": config.host,
         "PORT": str(config.port),
         "DATABASE_URL": urls.database_url,
@@ -104,13 +102,13 @@ def _environment(config: Config, urls: embedded.Urls) -> dict[str, str]:
     }
 
 
-def _prepare(config: Config, database_url: str, *, own_database: bool) -> None:
+def _prepare(config: Config, database_url: str) -> None:
     # Counters of processes that are no more.
     shutil.rmtree(config.metrics_dir, ignore_errors=True)
     config.metrics_dir.mkdir(parents=True)
     if applied := db.migrate(database_url):
         _print(f"migrated the database: {', '.join(applied)}")
-    if own_database and demo.load(database_url):
+    if config.embedded and demo.load(database_url):
         _print("loaded a demo catalogue")
 
 
@@ -149,13 +147,12 @@ def _banner(config: Config, env: Mapping[str, str], *, first_start: bool) -> str
 
 
 def _describe_secrets(config: Config, *, first_start: bool) -> list[str]:
-    kept = embedded.kept_secrets(config)
     place = config.bridge_data_dir / SECRETS_FILE
-    if not kept:
+    if not config.embedded:
         return ["Keys and passwords are those of the environment."]
     if not first_start:
         return [f"Keys and passwords are in {place}."]
-    made = [f"  {name.upper():<18} {value}" for name, value in kept.items()]
+    made = [f"  {name.upper():<18} {value}" for name, value in embedded.kept_secrets(config).items()]
     return [f"Made for you, shown only now, kept in {place}:", *made]
 
 

@@ -1,0 +1,55 @@
+-- name: place_hold
+-- One round trip. See functions/3_place_hold.sql.
+SELECT * FROM place_hold(
+    %(hold_id)s, 'store', %(idempotency_token)s, %(request_hash)s, 'cart', %(booking_number)s,
+    %(resource_id)s, %(quantity)s, %(customer_email)s, %(metadata)s, %(term)s, %(hard_term)s,
+    %(resources)s, %(slots)s, %(quantities)s, 'store'
+);
+
+-- name: find_hold
+-- A hold as it stands this second: an active one past its time is expired, swept or not.
+SELECT h.id, h.resource_id, h.quantity, h.customer_email, h.idempotency_key AS idempotency_token, h.created_at,
+    h.expires_at, h.hard_expires_at, h.metadata, h.booking_number, h.closed_reason,
+    CASE WHEN h.status = 'ACTIVE' AND h.expires_at <= now() THEN 'EXPIRED' ELSE h.status::text END AS status,
+    greatest(0, extract(epoch FROM h.expires_at - now()))::float8 AS seconds_left,
+    ARRAY(SELECT k.slot_no FROM claim k WHERE k.hold_id = h.id AND k.resource_id = h.resource_id ORDER BY 1) AS slots
+FROM hold h WHERE h.id = %(hold_id)s;
+
+-- name: lock_hold
+-- The hold's row, before any capacity row: the lock order of everybody.
+SELECT h.id, h.status::text AS status, h.expires_at <= now() AS is_lapsed, h.resource_id, h.quantity, h.customer_email,
+    a.id AS allocation_id, a.order_id, a.line_item_id
+FROM hold h LEFT JOIN allocation a ON a.hold_id = h.id
+WHERE h.id = %(hold_id)s FOR UPDATE OF h;
+
+-- name: list_claims
+-- What a hold takes, or took, of each slot.
+SELECT k.resource_id, k.slot_no, k.quantity, k.state::text AS state FROM claim k
+WHERE k.hold_id = %(hold_id)s ORDER BY k.resource_id, k.slot_no;
+
+-- name: settle_claims
+-- See functions/4_settle_claims.sql.
+SELECT settle_claims(
+    %(hold_ids)s, %(target_holds)s, %(resources)s, %(slots)s, %(quantities)s,
+    'allocated', NULL, %(partial)s, %(excess)s, %(cause)s, %(actor)s
+) AS answer;
+
+-- name: close_hold
+UPDATE hold SET status = %(status)s, closed_at = clock_timestamp(), closed_reason = %(reason)s
+WHERE id = %(hold_id)s;
+
+-- name: insert_allocation
+-- A hold is posted once: the second time this answers what the first made.
+INSERT INTO allocation (id, hold_id, resource_id, source, order_id, line_item_id, customer_email, quantity, posted_late)
+VALUES (%(id)s, %(hold_id)s, %(resource_id)s, %(source)s, %(order_id)s, %(line_item_id)s, %(customer_email)s, %(quantity)s,
+    %(posted_late)s)
+ON CONFLICT (hold_id) DO UPDATE SET quantity = excluded.quantity, status = 'CONFIRMED', cancelled_at = NULL, cancel_reason = NULL
+RETURNING id;
+
+-- name: expire_holds
+-- See functions/4_expire_holds.sql.
+SELECT expire_holds(%(limit)s) AS hold_id;
+
+-- name: extend_hold
+-- See functions/4_extend_hold.sql.
+SELECT extend_hold(%(hold_id)s) AS outcome;

@@ -1,0 +1,10 @@
+"""What staff call, under /admin. Needs the scope `admin`."""
+
+from bridge.web.admin.allocations import blueprint as allocations
+from bridge.web.admin.blackouts import blueprint as blackouts
+from bridge.web.admin.capacity import blueprint as capacity
+from bridge.web.admin.reports import blueprint as reports
+from bridge.web.admin.resources import blueprint as resources
+from bridge.web.admin.shortfalls import blueprint as shortfalls
+
+blueprints = (resources, capacity, blackouts, reports, allocations, shortfalls)

@@ -1,0 +1,134 @@
+"""How a route reads its request: the same schemas validate it and describe it in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Response, current_app, make_response, request
+from marshmallow import Schema
+
+from bridge import db
+from bridge.config import Config
+from bridge.core import idempotency
+from bridge.errors import BridgeError, InvalidData, MalformedJson, UnsupportedMediaType
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What the OpenAPI document says of a route."""
+
+    summary: str
+    body: Schema | None = None
+    query: Schema | None = None
+    answers: dict[int, Schema | None] = field(default_factory=dict)
+    errors: tuple[type[BridgeError], ...] = ()
+    creates: bool = False
+    content_types: tuple[str, ...] = ("application/json",)
+
+
+def endpoint(
+    *,
+    body: type[Schema] | None = None,
+    query: type[Schema] | None = None,
+    answers: dict[int, type[Schema] | None] | None = None,
+    errors: tuple[type[BridgeError], ...] = (),
+    creates: bool = False,
+    content_types: tuple[str, ...] = ("application/json",),
+) -> Callable[[View], View]:
+    """Load `body` and `query` before the view, which gets them as keyword arguments of these names.
+
+    `creates` makes the route take an Idempotency-Key. Raises InvalidData, which names the fields.
+    """
+    body_schema = body() if body else None
+    query_schema = query() if query else None
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(**kwargs: Any) -> Any:
+            if query_schema is not None:
+                kwargs["query"] = query_schema.load(read_query())
+            if body_schema is not None:
+                kwargs["body"] = body_schema.load(read_json())
+            if creates and "Idempotency-Key" in request.headers:
+                return _answer_once(view, kwargs)
+            return view(**kwargs)
+
+        wrapper.description = Description(  # type: ignore[attr-defined]  # functions take attributes; typeshed does not say so
+            summary=(view.__doc__ or "").strip().split("\n")[0],
+            body=body_schema,
+            query=query_schema,
+            answers={status: schema() if schema else None for status, schema in (answers or {}).items()},
+            errors=errors,
+            creates=creates,
+            content_types=content_types,
+        )
+        return wrapper
+
+    return decorate
+
+
+def settings() -> Config:
+    """The settings this application was made with."""
+    config: Config = current_app.config["BRIDGE"]
+    return config
+
+
+def read_json() -> Any:
+    """The body as JSON. Raises UnsupportedMediaType or MalformedJson."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    return parse_json(request.get_data(cache=True))
+
+
+def parse_json(raw: bytes) -> Any:
+    """`raw` as strict JSON, without NUL characters, which no text column takes. Raises MalformedJson."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(f"The body is not valid JSON: {error}.") from error
+    if b"\\u0000" in raw and _has_nul(parsed):
+        raise InvalidData("Text must not contain NUL characters.")
+    return parsed
+
+
+def read_query() -> dict[str, str]:
+    """The query's parameters; one given twice is an error, as is a NUL in one."""
+    if "%00" in request.query_string.decode("latin-1"):
+        raise InvalidData("Text must not contain NUL characters.")
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        raise InvalidData(f"Given more than once: {', '.join(twice)}.")
+    return request.args.to_dict()
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(map(_has_nul, value))
+
+
+def _answer_once(view: View, kwargs: dict[str, Any]) -> Response:
+    """The view's answer, kept under the Idempotency-Key in the transaction of its effect."""
+    key = request.headers["Idempotency-Key"]
+    if not 1 <= len(key) <= 200 or "\0" in key:
+        raise InvalidData("Idempotency-Key: 1 to 200 characters.")
+    scope = f"{request.method} {request.path} {request.headers.get('Authorization', '')}"
+    with db.transaction() as conn:
+        kept = idempotency.begin(conn, scope=scope, key=key, request=request.get_data(cache=True))
+        if kept is not None:
+            replay = Response(kept.body, kept.status, content_type="application/json")
+            replay.headers["Idempotent-Replayed"] = "true"
+            return replay
+        response = make_response(view(**kwargs))
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            idempotency.finish(conn, scope=scope, key=key, status=response.status_code, body=response.get_data())
+        return response

@@ -1,0 +1,97 @@
+"""How a failure becomes an answer: one place maps kinds to HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import structlog
+from flask import Flask, Response, jsonify
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
+
+from bridge import errors
+from bridge.errors import BridgeError
+
+STATUS = {
+    "invalid_data": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "not_allowed": 405,
+    "conflict": 409,
+    "payload_too_large": 413,
+    "too_many_requests": 429,
+    "unavailable": 503,
+    "unexpected_state": 500,
+}
+
+log = structlog.get_logger("bridge.web")
+
+
+def register(app: Flask) -> None:
+    """Answer every exception in the contract's shape."""
+    app.register_error_handler(BridgeError, answer_error)
+    app.register_error_handler(ValidationError, _answer_validation)
+    app.register_error_handler(psycopg.DataError, _answer_data_error)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def answer_error(error: BridgeError) -> Response:
+    """The contract's error body, with the status of the error's kind."""
+    response = jsonify(type=error.kind, code=error.code, message=error.message, details=error.details)
+    response.status_code = 415 if isinstance(error, errors.UnsupportedMediaType) else STATUS[error.kind]
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _answer_validation(error: ValidationError) -> Response:
+    fields = error.normalized_messages()
+    message = "; ".join(f"{path}: {text}" for path, text in _flatten(fields))
+    return answer_error(errors.InvalidData(message[:1000], fields=fields))
+
+
+def _answer_data_error(error: psycopg.DataError) -> Response:
+    # The schemas should have caught it. The database did, so nothing was written.
+    log.warning("the database refused a value", error=str(error))
+    return answer_error(errors.InvalidData("A value is outside what can be stored."))
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    translated: BridgeError
+    match error:
+        case NotFound():
+            translated = errors.NotFound("There is nothing at this address.")
+        case MethodNotAllowed():
+            translated = errors.MethodNotAllowed()
+        case RequestEntityTooLarge():
+            translated = errors.PayloadTooLarge()
+        case UnsupportedMediaType():
+            translated = errors.UnsupportedMediaType()
+        case _ if error.code is not None and 300 <= error.code < 400:
+            return Response(error.get_body(), error.code, error.get_headers())
+        case _:
+            translated = errors.InvalidData(error.description)
+    response = answer_error(translated)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(error.valid_methods)
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    log.exception("unexpected error")
+    return answer_error(BridgeError("Something went wrong on our side; it has been logged."))
+
+
+def _flatten(messages: Any, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(messages, dict):
+        return [
+            leaf
+            for key, value in messages.items()
+            for leaf in _flatten(value, path if key == "_schema" else f"{path}.{key}".lstrip("."))
+        ]
+    return [(path or "body", " ".join(map(str, messages)))]

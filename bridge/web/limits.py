@@ -1,0 +1,58 @@
+"""How often one caller may write: counted by the `limits` library, per process."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app, request
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from bridge.config import Config
+from bridge.errors import InvalidSetting, TooManyRequests
+
+# A shop's own server may place every customer's hold from one address, so addresses are given a lot of room; one
+# customer is not. Sign-in is slow on purpose: it is the only place where a secret can be guessed.
+DEFAULTS = {"address": "1200/minute", "email": "240/minute", "sign_in": "10/minute;100/hour"}
+
+
+class Limits:
+    """The limits of one application."""
+
+    def __init__(self, config: Config) -> None:
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._items = {name: _parse(name, config.rate_limits) for name in DEFAULTS}
+
+    def hit(self, name: str, who: str) -> None:
+        """Count one request of `who`. Raises TooManyRequests when that is too many."""
+        for item in self._items[name]:
+            if not self._limiter.hit(item, name, who):
+                raise TooManyRequests(retry_after=item.get_expiry())
+
+
+def register(app: Flask, config: Config) -> None:
+    """Give the application its limits."""
+    app.extensions["bridge_limits"] = Limits(config)
+
+
+def limit(name: str, who: str) -> None:
+    """Count one request of `who` under the limit `name`. Raises TooManyRequests."""
+    limits: Limits = current_app.extensions["bridge_limits"]
+    limits.hit(name, who)
+
+
+def limit_writes() -> None:
+    """Count a write by its address; reading is free."""
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        limit("address", request.remote_addr or "")
+
+
+def _parse(name: str, setting: str) -> list[RateLimitItem]:
+    if setting.lower() == "off":
+        # Guessing passwords stays slow even where load is tested.
+        return parse_many(DEFAULTS[name]) if name == "sign_in" else []
+    if setting.lower() == "on" or name == "sign_in":
+        return parse_many(DEFAULTS[name])
+    try:
+        return parse_many(setting)
+    except ValueError as error:
+        raise InvalidSetting(f"RATE_LIMITS: {setting!r} is not on, off, or limits such as 1000/minute") from error

@@ -1,0 +1,47 @@
+"""What is seen of every request: its id, one log line, its metrics."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+from prometheus_client import Counter, Histogram
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from ulid import ULID
+
+REQUESTS = Counter("bridge_http_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram(
+    "bridge_http_request_seconds",
+    "Time to answer.",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3, 10),
+)
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+
+log = structlog.get_logger("bridge.web")
+
+
+def register(app: Flask) -> None:
+    """Watch every request of the application."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _SANE_ID.fullmatch(given) else str(ULID())
+    g.started = time.perf_counter()
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    seconds = time.perf_counter() - g.started
+    REQUESTS.labels(request.method, route, response.status_code).inc()
+    SECONDS.labels(route).observe(seconds)
+    response.headers["X-Request-Id"] = g.request_id
+    log.info("request", method=request.method, path=request.path, status=response.status_code, ms=round(seconds * 1000, 1))
+    return response

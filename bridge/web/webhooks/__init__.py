@@ -1,0 +1,5 @@
+"""What platforms send us, under /webhooks. The signature over the raw body is the credential."""
+
+from bridge.web.webhooks.medusa import blueprint as medusa
+
+blueprints = (medusa,)

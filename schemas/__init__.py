@@ -1,0 +1,1 @@
+"""JSON to Python and back, one file per noun. Knows marshmallow and nothing of ours."""

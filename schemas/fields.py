@@ -1,0 +1,106 @@
+"""The fields every schema is made of, with the bounds that keep absurd input out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Length, Range
+
+# Dates a booking may have anything to do with; PostgreSQL and Python both hold them without trouble.
+_FIRST_DAY = date(2000, 1, 1)
+_LAST_DAY = date(2199, 12, 31)
+MAX_QUANTITY = 1_000_000  # Far above any party, far below what a counter overflows at.
+_METADATA_BYTES = 16 * 1024
+_METADATA_DEPTH = 20
+
+
+class Text(fields.String):
+    """A string of 1 to `longest` characters."""
+
+    def __init__(self, *, longest: int = 200, shortest: int = 1, **kwargs: Any) -> None:
+        super().__init__(validate=Length(min=shortest, max=longest), **kwargs)
+
+
+class Email(fields.Email):
+    """An e-mail address, in lower case: no mailbox anybody uses tells the two apart."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Length(max=254), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        return text.lower()
+
+
+class Day(fields.Date):
+    """A local date, YYYY-MM-DD."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Range(min=_FIRST_DAY, max=_LAST_DAY), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        # The ISO parser takes week dates and basic forms too; the contract has one form.
+        if not isinstance(value, str) or len(value) != len("YYYY-MM-DD") or value[4] != "-" or value[7] != "-":
+            raise ValidationError("Not a date of the form YYYY-MM-DD.")
+        parsed: date = super()._deserialize(value, attr, data, **kwargs)
+        return parsed
+
+
+class Instant(fields.AwareDateTime):
+    """An instant, RFC 3339. Shown in UTC with a Z."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="iso", default_timezone=UTC, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if not isinstance(value, datetime):
+            return None
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Count(fields.Integer):
+    """A whole number from `least` up."""
+
+    def __init__(self, *, least: int = 0, most: int = MAX_QUANTITY, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=Range(min=least, max=most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool):  # True is an int to Python, and not to the contract.
+            raise self.make_error("invalid", input=value)
+        number: int = super()._deserialize(value, attr, data, **kwargs)
+        return number
+
+
+class BodyCount(Count):
+    """A whole number in a JSON body, where "3" is not 3."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, int):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Metadata(fields.Dict):
+    """Any JSON object of at most 16 KiB, kept as it came."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(keys=fields.String(), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        content: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)
+        if len(orjson.dumps(content)) > _METADATA_BYTES:
+            raise ValidationError("Longer than 16 KiB.")
+        if _depth(content) > _METADATA_DEPTH:
+            raise ValidationError("Nested too deeply.")
+        return content
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
