@@ -156,7 +156,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         return self.folder.with_suffix(".log")
 
     def start(self) -> None:
@@ -166,7 +166,7 @@ class Server:
         for name in PID_FILES:
             (self.folder / name).unlink(missing_ok=True)
         try:
-            with self.log.open("ab") as output, tempfile.TemporaryFile() as settings:
+            with open(self.log_file, "ab", opener=_open_private) as output, tempfile.TemporaryFile() as settings:
                 settings.write(self.settings.encode())
                 settings.seek(0)
                 self.process = subprocess.Popen(
@@ -186,6 +186,7 @@ class Server:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
             _stop_processes_in(self.folder)
+            self.process.wait()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -195,9 +196,13 @@ class Server:
             except (psycopg.OperationalError, redis.RedisError) as error:
                 problem = str(error)
             if process.poll() is not None:
-                raise CannotStart(f"{self.name} stopped at once: {_last_words(self.log)} (see {self.log}){self.hint}")
+                raise CannotStart(
+                    f"{self.name} stopped at once: {_last_words(self.log_file)} (see {self.log_file}){self.hint}"
+                )
             if time.monotonic() > deadline:
-                raise CannotStart(f"{self.name} does not answer after {START_SECONDS} s: {problem} (see {self.log})")
+                raise CannotStart(
+                    f"{self.name} does not answer after {START_SECONDS} s: {problem} (see {self.log_file})"
+                )
             time.sleep(0.05)
 
 
@@ -435,11 +440,18 @@ def _stop_processes_in(folder: Path) -> None:
             # The first of each tree stops the others in good order.
             if process.ppid() not in {other.pid for other in found}:
                 process.send_signal(signal.SIGINT)
-    _gone, alive = psutil.wait_procs(found, timeout=STOP_SECONDS)
-    for process in alive:
+    for process in _wait_until_gone(found, folder):
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(alive, timeout=STOP_SECONDS)
+    _wait_until_gone(found, folder)
+
+
+def _wait_until_gone(processes: list[psutil.Process], folder: Path) -> list[psutil.Process]:
+    """Those that are still there after STOP_SECONDS. A zombie is gone: who reaps it is not our business."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while (left := [process for process in processes if _works_in(process, folder)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
 
 
 def _works_in(process: psutil.Process, folder: Path) -> bool:
@@ -452,6 +464,11 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
 def _last_words(path: Path) -> str:
     lines = path.read_text(errors="replace").strip().splitlines() or ["no output"]
     return next((line for line in reversed(lines[-20:]) if "FATAL" in line), lines[-1])
+
+
+def _open_private(path: str, flags: int) -> int:
+    # A log may quote a statement, and with it a customer.
+    return os.open(path, flags, 0o600)
 
 
 def _write_private(path: Path, content: Mapping[str, str]) -> None:

@@ -139,6 +139,12 @@ class WrongGrain(InvalidData):
     code = "wrong_grain"
 
 
+class DatesNotOpen(InvalidData):
+    """Some of these dates are not open yet; initialize their capacity first."""
+
+    code = "not_open"
+
+
 class BlackoutNotFound(NotFound):
     """There is no such blackout."""
 

@@ -13,18 +13,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import IO, TextIO
 
 FIRST_DELAY_SECONDS = 1.0  # Before the first restart; doubles with each one that follows.
 LONGEST_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # Up for this long: the next death counts as the first again.
 TICK_SECONDS = 0.1
+ECHO_SECONDS = 0.5  # Within this a second SIGINT is the first one again: a terminal and a wrapper may both send it.
 OWN_NAME = "bridge"  # Before what the supervisor itself says.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COLOURS = (36, 33, 32, 35, 34, 31)  # ANSI foreground colours, one per process.
@@ -94,6 +92,7 @@ class Supervisor:
         self._printing = threading.Lock()
         self._restarts: set[str] = set()
         self._stopping = False
+        self._asked_at = 0.0
         self._hurried = False  # A second Ctrl-C: no more patience.
         self._exit_code = 0
         self._stopped = threading.Event()
@@ -142,8 +141,11 @@ class Supervisor:
 
     def _on_signal(self, number: int, _frame: object) -> None:
         # Flags only: a handler may interrupt anything, also someone who holds a lock.
-        self._hurried |= self._stopping and number == signal.SIGINT
-        self._stopping = True
+        now = time.monotonic()
+        if not self._stopping:
+            self._stopping, self._asked_at = True, now
+        elif number == signal.SIGINT and now - self._asked_at > ECHO_SECONDS:
+            self._hurried = True
 
     def _tend(self, child: _Child) -> None:
         now = time.monotonic()
@@ -158,7 +160,7 @@ class Supervisor:
         elif child.name in self._restarts:
             self.say(f"restarting {child.name}")
             child.kill_at = now + self._stop_seconds
-            _signal_group(child, signal.SIGTERM)
+            _ask_to_stop(child)
 
     def _start(self, child: _Child) -> None:
         # What a dead process left behind may still hold its port or its work.
@@ -199,10 +201,12 @@ class Supervisor:
         self.say("stopping; Ctrl-C again kills at once")
         children = list(self._children.values())
         for child in children:
-            _signal_group(child, signal.SIGTERM)
+            _ask_to_stop(child)
         deadline = time.monotonic() + self._stop_seconds
         while any(map(_is_alive, children)) and time.monotonic() < deadline and not self._hurried:
             time.sleep(TICK_SECONDS)
+            for child in children:
+                _stop_orphans(child)
         for child in filter(_is_alive, children):
             self.say(f"{child.name} did not stop; killing it")
             _signal_group(child, signal.SIGKILL)
@@ -252,6 +256,17 @@ def _adopt_orphans() -> None:
     # Grandchildren whose parent dies become ours (Linux), so that _is_alive can reap them whatever runs as pid 1.
     if _prctl is not None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _ask_to_stop(child: _Child) -> None:
+    # Not its children too: Celery waits for the tasks at hand, which its children, told directly, would drop.
+    if child.process is not None and child.process.poll() is None:
+        child.process.terminate()
+
+
+def _stop_orphans(child: _Child) -> None:
+    if child.process is None or child.process.poll() is not None:
+        _signal_group(child, signal.SIGTERM)
 
 
 def _signal_group(child: _Child, number: signal.Signals) -> None:

@@ -23,6 +23,8 @@ from bridge.config import Config
 from bridge.embedded import CannotStart
 from bridge.errors import InvalidSetting
 
+ROOT = Path(__file__).parents[1]
+
 # What `up` does, in a process that can be killed.
 OWNER = """
     import sys, time
@@ -182,7 +184,7 @@ def start_and_stop(config: Config) -> None:
 @contextmanager
 def owner_of(config: Config, at_its_death: str = "stop") -> Iterator[subprocess.Popen[str]]:
     argv = [sys.executable, "-c", textwrap.dedent(OWNER), str(config.bridge_data_dir), at_its_death]
-    owner = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "up\n"

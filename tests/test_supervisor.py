@@ -15,6 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bridge.supervisor import ECHO_SECONDS
+
+ROOT = Path(__file__).parents[1]
+
 # Starts a child that ignores SIGTERM, does so itself, and tells both pids.
 STUBBORN = """
     import os, signal, subprocess, sys, time
@@ -32,6 +36,16 @@ POLITE = """
 """
 
 
+# Waits, when told to stop, for a child that would die of the same signal.
+FINISHES_WORK = """
+    import signal, subprocess, sys
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1); print('the work is done')"])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(child.wait()))
+    print(f"pids {child.pid}")
+    signal.pause()
+"""
+
+
 class Run:
     """A supervisor in a process of its own, and what it prints."""
 
@@ -45,7 +59,7 @@ class Run:
         self.output = folder / "output"
         with self.output.open("wb") as output:
             argv = [sys.executable, "-c", textwrap.dedent(program)]
-            self.process = subprocess.Popen(argv, stdout=output, stderr=output, start_new_session=True)
+            self.process = subprocess.Popen(argv, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
 
     def printed(self) -> str:
         return self.output.read_text()
@@ -130,12 +144,24 @@ def test_stubborn_children_and_grandchildren_are_killed_when_patience_ends(start
     assert not any(map(is_alive, run.pids()))
 
 
+def test_a_process_stops_its_own_children(start: Callable[..., Run]) -> None:
+    """As Celery's worker, which lets them finish the tasks at hand."""
+    run = start(worker=FINISHES_WORK)
+    wait_for(lambda: "pids" in run.printed())
+
+    run.process.send_signal(signal.SIGTERM)
+
+    assert run.process.wait(5) == 0
+    assert "worker | the work is done" in run.printed()
+
+
 def test_a_second_ctrl_c_kills_at_once(start: Callable[..., Run]) -> None:
     run = start(web=STUBBORN)
     wait_for(lambda: len(run.pids()) == 2)
 
     run.process.send_signal(signal.SIGINT)
     wait_for(lambda: "stopping" in run.printed())
+    time.sleep(ECHO_SECONDS + 0.1)
     run.process.send_signal(signal.SIGINT)
 
     run.process.wait(5)

@@ -20,10 +20,11 @@ CREATE TABLE event (
     edited_payload bytea,      -- what ops made of them; applied instead of raw
     headers jsonb NOT NULL DEFAULT '{}',
     attempts integer NOT NULL DEFAULT 0,
-    attempts_left integer NOT NULL DEFAULT 10,  -- Reaches 0 after about an hour and a half of back-off.
+    -- Reaches 0 after an hour and a half of back-off at most, three quarters of one on average: see bridge/core/events.py.
+    attempts_left integer NOT NULL DEFAULT 16,
     next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     rings integer NOT NULL DEFAULT 0,  -- How often the relay has rung the broker for it since it became due.
-    rung_at timestamptz,
+    rung_at timestamptz,               -- Since when it has been rung and not claimed; null: not rung.
     claimed_by text,
     claimed_until timestamptz,
     error_code text,
@@ -34,8 +35,16 @@ CREATE TABLE event (
     finished_at timestamptz,
     CONSTRAINT event_once UNIQUE (source, dedupe_key),
     CONSTRAINT event_finished_unless_pending CHECK ((status = 'pending') = (finished_at IS NULL))
+) WITH (
+    -- Each event is rewritten three times, and what is dead lies where the relay looks first: the default, a fifth of
+    -- the table, would let a table of millions collect hundreds of thousands of dead entries.
+    autovacuum_vacuum_scale_factor = 0.005,
+    autovacuum_vacuum_threshold = 1000
 );
-CREATE INDEX event_due ON event (next_attempt_at) WHERE status = 'pending';      -- For ring_due_events.
+CREATE INDEX event_due ON event (queue, next_attempt_at) WHERE status = 'pending';  -- For ring_due_events.
+-- For the relay's window and the watchdog: never more rows than the window.
+CREATE INDEX event_rung ON event (queue, rung_at) WHERE status = 'pending' AND rung_at IS NOT NULL;
+CREATE INDEX event_failed ON event (queue) WHERE status = 'failed';              -- For list_queues.
 CREATE INDEX event_listing ON event (received_at DESC, id DESC);                 -- For list_events of all,
 CREATE INDEX event_by_status ON event (status, received_at DESC, id DESC);       -- by status,
 CREATE INDEX event_by_type ON event (type, received_at DESC, id DESC);           -- by type,
@@ -80,7 +89,7 @@ CREATE TABLE process (
     name text NOT NULL,  -- host:pid
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    progressed_at timestamptz,  -- When it last got work done.
+    progressed_at timestamptz,  -- When it last had work in hand.
     state jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (kind, name)
 );

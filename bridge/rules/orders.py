@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
+
+import orjson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +72,55 @@ class Nothing:
 
 
 Reading = OrderFacts | CartFacts | LookUp | Nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownOrder:
+    """What was last seen of an order."""
+
+    version: int | None = None
+    updated_at: datetime | None = None
+    is_cancelled: bool = False
+
+
+def is_superseded(facts: OrderFacts, known: KnownOrder) -> str | None:
+    """Why these facts are old news, or None. A cancellation never is: it is the last thing that happens to an order."""
+    if facts.is_cancelled:
+        return None
+    if known.is_cancelled:
+        return "the order was cancelled; what was said of it before counts no more"
+    if None not in (facts.version, known.version) and facts.version < known.version:  # type: ignore[operator]  # neither is None
+        return f"superseded: version {known.version} of the order was seen, this is {facts.version}"
+    if facts.updated_at and known.updated_at and facts.updated_at < known.updated_at:
+        return "superseded: a later state of the order was seen"
+    return None
+
+
+def order_to_json(facts: OrderFacts) -> dict[str, Any]:
+    """`facts` as plain JSON, for order_from_json."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(facts, default=str))
+    return plain
+
+
+def order_from_json(plain: dict[str, Any]) -> OrderFacts:
+    """The facts that order_to_json wrote down."""
+    lines = tuple(
+        LineFacts(
+            **line
+            | {
+                "hold_ids": tuple(line["hold_ids"]),
+                "dates": tuple(map(date.fromisoformat, line["dates"])),
+                "start_at": _instant(line["start_at"]),
+                "unit_price": None if line["unit_price"] is None else Decimal(line["unit_price"]),
+            }
+        )
+        for line in plain["lines"]
+    )
+    return OrderFacts(
+        **plain
+        | {"lines": lines, "hold_ids": tuple(plain["hold_ids"]), "updated_at": _instant(plain["updated_at"])}
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,229 @@
+"""Orders: whatever a platform says of one, its claims become exactly what it wants, once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from bridge import db, sql
+from bridge.core import ledger, shortfalls
+from bridge.core.ledger import Excess, Settled, Target
+from bridge.core.shortfalls import Standing
+from bridge.db import Connection
+from bridge.ids import new_id
+from bridge.rules.orders import KnownOrder, OrderFacts, is_superseded, order_from_json, order_to_json
+from bridge.rules.wanted import KnownClaim, KnownHold, Plan, Wanted, plan_order
+
+queries = sql.load("orders")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What looking at an order led to. With `problems` a person must look: a line names what cannot be found."""
+
+    outcome: str
+    ignored: bool = False
+    problems: Sequence[str] = field(default_factory=list)
+
+
+def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
+    """Make what the order has what it wants: release the surplus, post its holds, take what is missing.
+
+    Safe to run twice, in any order of arrival, and at once. What cannot be had becomes a shortfall.
+    """
+    if not facts.is_placed and not facts.is_cancelled:
+        return Reconciled(outcome="a draft wants nothing yet", ignored=True)
+    known = lock_order(conn, source=facts.source, order_id=facts.id)
+    if reason := is_superseded(facts, known):
+        return Reconciled(outcome=reason, ignored=True)
+
+    holds = _lock_holds(conn, facts)
+    plan = plan_order(facts, holds, _list_grains(conn, facts))
+    outcome = _apply(conn, facts, plan, actor=actor)
+    conn.execute(
+        queries.update_order,
+        {
+            "source": facts.source,
+            "order_id": facts.id,
+            "version": facts.version,
+            "updated_at": facts.updated_at,
+            "is_cancelled": facts.is_cancelled,
+            "facts": Jsonb(order_to_json(facts)),
+        },
+    )
+    return Reconciled(outcome=outcome, problems=plan.problems)
+
+
+def reconcile_again(conn: Connection, *, source: str, order_id: str, actor: str, force: str | None = None) -> None:
+    """Reconcile an order with what was last seen of it; `force` names a hold that may exceed capacity."""
+    row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
+    if row["facts"] is None:
+        return
+    facts = order_from_json(row["facts"])
+    plan = plan_order(facts, _lock_holds(conn, facts), _list_grains(conn, facts))
+    _apply(conn, facts, plan, actor=actor, force=force)
+
+
+def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
+    """Take the order's turn: whoever changes its claims waits here for the others, before any other lock."""
+    row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
+    return KnownOrder(version=row["version"], updated_at=row["updated_at"], is_cancelled=row["cancelled_at"] is not None)
+
+
+def _lock_holds(conn: Connection, facts: OrderFacts) -> list[KnownHold]:
+    prefix = f"{facts.source}:{facts.id}:"
+    rows = conn.execute(
+        queries.lock_holds_of_order,
+        {
+            "source": facts.source,
+            "order_id": facts.id,
+            "hold_ids": sorted({*facts.hold_ids, *(name for line in facts.lines for name in line.hold_ids)}),
+            "booking_number": facts.booking_number,
+            "line_prefix": prefix,
+            "line_keys": [prefix + line.id for line in facts.lines],
+        },
+    )
+    return [_known_hold(row) for row in rows]
+
+
+def _known_hold(row: dict[str, Any]) -> KnownHold:
+    made_for = [(resource_id, slot_no) for resource_id, slot_no in row["made_for"]]
+    return KnownHold(**row | {"made_for": made_for, "claims": [KnownClaim(**claim) for claim in row["claims"]]})
+
+
+def _list_grains(conn: Connection, facts: OrderFacts) -> dict[str, str]:
+    named = sorted({line.resource_id for line in facts.lines if line.resource_id})
+    if not named:
+        return {}
+    return {row["id"]: row["grain"] for row in conn.execute(queries.list_grains, {"resource_ids": named})}
+
+
+def _apply(conn: Connection, facts: OrderFacts, plan: Plan, *, actor: str, force: str | None = None) -> str:
+    if not plan.wanted:
+        return "; ".join(["nothing of ours in this order", *plan.notes])
+    hold_ids = [_hold_for(conn, facts, wanted) for wanted in plan.wanted]
+    settled = _settle(conn, plan, hold_ids, actor=actor, excess="policy")
+    if force is not None and settled.missing:
+        _settle(conn, plan, hold_ids, actor=actor, excess="force", only=force)
+        settled = _settle(conn, plan, hold_ids, actor=actor, excess="policy")
+    standings = _standings(plan, hold_ids, settled)
+    _post(conn, facts, standings)
+    opened = shortfalls.follow(conn, facts, standings, actor=actor)
+    return _describe(facts, standings, settled, opened, plan.notes)
+
+
+def _hold_for(conn: Connection, facts: OrderFacts, wanted: Wanted) -> str:
+    """The id of the wanted's hold, made now where the line came without one."""
+    if wanted.hold is not None:
+        return wanted.hold.id
+    hold_id = new_id("hold")
+    conn.execute(
+        queries.insert_order_hold,
+        {
+            "id": hold_id,
+            "key": f"{facts.source}:{facts.id}:{wanted.line_id or ''}",
+            "resource_id": wanted.resource_id,
+            "quantity": max(1, wanted.quantity),
+            "customer_email": facts.email,
+            "slots": Jsonb([list(slot) for slot in wanted.slots]),
+        },
+    )
+    return hold_id
+
+
+def _settle(
+    conn: Connection, plan: Plan, hold_ids: list[str], *, actor: str, excess: Excess, only: str | None = None
+) -> Settled:
+    targets = [
+        Target(hold_id, resource_id, slot_no, quantity)
+        for wanted, hold_id in zip(plan.wanted, hold_ids, strict=True)
+        if only in {None, hold_id}
+        for resource_id, slot_no in wanted.slots
+        if (quantity := _quantity_of(wanted, resource_id, slot_no)) > 0
+    ]
+    cause = "force" if excess == "force" else "order"
+    settled_holds = hold_ids if only is None else [only]
+    return ledger.settle(conn, settled_holds, targets, cause=cause, actor=actor, partial=True, excess=excess)
+
+
+def _quantity_of(wanted: Wanted, resource_id: str, slot_no: int) -> int:
+    if wanted.may_grow or wanted.hold is None:
+        return wanted.quantity
+    has = sum(
+        claim.quantity
+        for claim in wanted.hold.claims
+        if (claim.resource_id, claim.slot_no, claim.state) == (resource_id, slot_no, "allocated")
+    )
+    return min(wanted.quantity, has)
+
+
+def _standings(plan: Plan, hold_ids: list[str], settled: Settled) -> list[Standing]:
+    missing = defaultdict(list)
+    for slot in settled.missing:
+        missing[slot["hold_id"]].append(slot)
+    standings = []
+    for wanted, hold_id in zip(plan.wanted, hold_ids, strict=True):
+        short = {(slot["resource_id"], slot["slot_no"]): slot["quantity"] for slot in missing[hold_id]}
+        has = max((_quantity_of(wanted, *slot) - short.get(slot, 0) for slot in wanted.slots), default=0)
+        standings.append(Standing(wanted, hold_id, missing[hold_id], has))
+    return standings
+
+
+def _post(conn: Connection, facts: OrderFacts, standings: Sequence[Standing]) -> None:
+    having = [standing for standing in standings if standing.has > 0]
+    if having:
+        conn.execute(
+            queries.post_allocations,
+            {
+                "source": facts.source,
+                "order_id": facts.id,
+                "customer_email": facts.email,
+                "ids": [new_id("alloc") for _ in having],
+                "hold_ids": [standing.hold_id for standing in having],
+                "resource_ids": [standing.wanted.resource_id for standing in having],
+                "line_item_ids": [standing.wanted.line_id for standing in having],
+                "quantities": [standing.has for standing in having],
+                "late": [standing.wanted.is_late for standing in having],
+            },
+        )
+    empty = [standing.hold_id for standing in standings if standing.has == 0]
+    if empty:
+        reason = "the order was cancelled" if facts.is_cancelled else "the order does not want it any more"
+        conn.execute(queries.cancel_allocations, {"hold_ids": empty, "reason": reason})
+    changes = [(standing.hold_id, status) for standing in standings if (status := _status_after(standing))]
+    if changes:
+        conn.execute(
+            queries.close_holds,
+            {
+                "hold_ids": [hold_id for hold_id, _status in changes],
+                "statuses": [status for _hold_id, status in changes],
+                "reasons": [None if status == "CONFIRMED" else "order" for _hold_id, status in changes],
+            },
+        )
+
+
+def _status_after(standing: Standing) -> str | None:
+    if standing.has > 0:
+        return "CONFIRMED"
+    hold = standing.wanted.hold
+    if hold is None or hold.status != "ACTIVE":
+        return None
+    return "EXPIRED" if standing.missing else "RELEASED"
+
+
+def _describe(
+    facts: OrderFacts, standings: Sequence[Standing], settled: Settled, opened: Sequence[str], notes: Sequence[str]
+) -> str:
+    kept = sum(1 for standing in standings if standing.has)
+    parts = [f"{'cancelled' if facts.is_cancelled else 'placed'}: {kept} of {len(standings)} bookings stand"]
+    if settled.returned:
+        parts.append(f"{settled.returned} given back")
+    if any(standing.wanted.is_late and standing.has for standing in standings):
+        parts.append("posted_late")
+    if opened:
+        parts.append(f"short: {', '.join(opened)}")
+    return "; ".join([*parts, *notes])

@@ -1,0 +1,27 @@
+"""What the bridge owes others: written in the transaction that causes it, done later by a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from bridge.db import Connection
+from bridge.ids import new_id
+
+SOURCE = "bridge"
+QUEUE = "bridge.outgoing"
+
+
+def add_work(
+    conn: Connection, *, type: str, payload: dict[str, Any], dedupe_key: str, order_id: str | None = None
+) -> None:
+    """Owe `type` of work to somebody, once for each `dedupe_key`. It is kept exactly if `conn` commits.
+
+    `type` is one that tasks/outgoing.py knows. A worker that dies may leave the work done and do it again.
+    """
+    conn.execute(
+        "INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (source, dedupe_key) DO NOTHING",
+        [new_id("evt"), SOURCE, dedupe_key, type, QUEUE, order_id, orjson.dumps(payload)],
+    )

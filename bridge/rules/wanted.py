@@ -1,0 +1,255 @@
+"""Which holds an order may have, and how much of each: what it says, checked against what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bridge.rules.orders import LineFacts, OrderFacts
+from bridge.rules.slots import day_slots, slot_day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownClaim:
+    """What a hold takes, or took, of a slot."""
+
+    resource_id: str
+    slot_no: int
+    quantity: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHold:
+    """A hold an order names or has, as the ledger knows it."""
+
+    id: str
+    kind: str
+    status: str
+    is_lapsed: bool
+    resource_id: str
+    quantity: int
+    customer_email: str | None = None
+    booking_number: str | None = None
+    line_key: str | None = None  # Of a hold made for an order's line: which line.
+    order_id: str | None = None  # Whose allocation it became.
+    line_item_id: str | None = None
+    cancelled_by_admin: int = 0
+    is_short: bool = False  # This order has, or had, a shortfall on it.
+    given_up: str | None = None  # "refund" or "dismiss": what was decided on its shortfall.
+    made_for: Sequence[tuple[str, int]] = ()  # Of a hold made for an order's line: the slots the line wants.
+    claims: Sequence[KnownClaim] = ()
+
+    @property
+    def slots(self) -> Sequence[tuple[str, int]]:
+        """(resource, slot) of what it stands for: what it has, or had before it was given back."""
+        if self.made_for:
+            return self.made_for
+        standing = [claim for claim in self.claims if claim.state != "released"] or self.claims
+        return [(claim.resource_id, claim.slot_no) for claim in standing]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one line should have: of a hold it has, or (without `hold`) of one made for it."""
+
+    line_id: str | None
+    resource_id: str
+    slots: Sequence[tuple[str, int]]
+    quantity: int
+    hold: KnownHold | None = None
+    may_grow: bool = True  # False where a person decided to leave it short.
+    is_late: bool = False  # The hold it named was gone when the order came.
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an order should have, what people must look at, and what is worth a remark."""
+
+    wanted: list[Wanted] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_order(facts: OrderFacts, holds: Iterable[KnownHold], resources: Mapping[str, str]) -> Plan:
+    """What `facts` ask of the ledger. `holds` are those it names or has, `resources` the grain of each that exists.
+
+    Nothing an order says is believed unchecked: a hold must exist, be of the resource the line names, and not be
+    another order's. A line that lies but says what was sold is served without the hold.
+    """
+    return _Planner(facts, {hold.id: hold for hold in holds}, resources).plan()
+
+
+class _Planner:
+    def __init__(self, facts: OrderFacts, holds: dict[str, KnownHold], resources: Mapping[str, str]) -> None:
+        self.facts = facts
+        self.holds = holds
+        self.resources = resources
+        self.used: set[str] = set()
+        self.result = Plan()
+
+    def plan(self) -> Plan:
+        bookings = {line.id: self._own_holds(line) for line in self.facts.lines}
+        self._share_out(bookings)
+        for line in self.facts.lines:
+            self._want(line, bookings[line.id])
+        self._drop_the_rest()
+        return self.result
+
+    def _own_holds(self, line: LineFacts) -> list[KnownHold]:
+        """The holds a line has already, or else the ones it names and may have."""
+        had = [hold for hold in self.holds.values() if hold.order_id == self.facts.id and hold.line_item_id == line.id]
+        own = had or [hold for name in line.hold_ids if (hold := self._checked(name, line)) is not None]
+        self.used.update(hold.id for hold in own)
+        return own
+
+    def _checked(self, name: str, line: LineFacts) -> KnownHold | None:
+        hold = self.holds.get(name)
+        lie = None
+        if hold is None:
+            lie = f"hold {name} does not exist"
+        elif hold.order_id not in {None, self.facts.id}:
+            lie = f"hold {name} belongs to another order"
+        elif hold.id in self.used:
+            lie = f"hold {name} is named by two lines"
+        elif line.resource_id not in {None, hold.resource_id}:
+            lie = f"hold {name} is not of {line.resource_id}"
+        if lie is None:
+            return hold
+        says_what_was_sold = line.resource_id in self.resources and line.dates
+        if says_what_was_sold or not line.quantity or self.facts.is_cancelled:
+            self.result.notes.append(f"line {line.id}: {lie}")
+        else:
+            self.result.problems.append(f"line {line.id}: {lie}, and the line does not say what was sold")
+        return None
+
+    def _share_out(self, bookings: dict[str, list[KnownHold]]) -> None:
+        """Give the holds that only the order as a whole names to the lines they must be for."""
+        named = [self.holds[name] for name in self.facts.hold_ids if name in self.holds]
+        number = self.facts.booking_number
+        # An item the customer took out of the basket keeps the number, and is not of the order.
+        named += [
+            hold for hold in self.holds.values() if number and hold.booking_number == number and hold.status != "RELEASED"
+        ]
+        spare = [
+            hold
+            for hold in {hold.id: hold for hold in named}.values()
+            if hold.id not in self.used and hold.order_id in {None, self.facts.id} and hold.line_item_id is None
+        ]
+        self._complain_of_unknown(bookings)
+        for hold in list(spare):
+            empty = [line for line in self.facts.lines if not bookings[line.id] and not line.dates]
+            same = [line for line in self.facts.lines if not bookings[line.id] and line.resource_id == hold.resource_id]
+            others = [line for line in empty if line.resource_id is None]
+            line = same[0] if same else others[0] if len(others) == 1 == len(spare) else None
+            if line is not None:
+                bookings[line.id].append(hold)
+                self.used.add(hold.id)
+                spare.remove(hold)
+        for hold in spare:
+            self.used.add(hold.id)
+            quantity = 0 if self.facts.is_cancelled else hold.quantity
+            self._want_hold(None, hold, quantity)
+
+    def _complain_of_unknown(self, bookings: dict[str, list[KnownHold]]) -> None:
+        for name in self.facts.hold_ids:
+            hold = self.holds.get(name)
+            if hold is None or hold.order_id not in {None, self.facts.id}:
+                why = "does not exist" if hold is None else "belongs to another order"
+                is_covered = self.facts.is_cancelled or any(bookings.values())
+                (self.result.notes if is_covered else self.result.problems).append(f"the order names hold {name}, which {why}")
+        number = self.facts.booking_number
+        if number and not any(hold.booking_number == number for hold in self.holds.values()):
+            self.result.notes.append(f"booking number {number} is not known")
+
+    def _want(self, line: LineFacts, holds: list[KnownHold]) -> None:
+        quantity = 0 if self.facts.is_cancelled else line.quantity
+        if holds:
+            for hold, share in zip(holds, _shares(holds, quantity), strict=True):
+                self._want_hold(line, hold, share)
+            return
+        if not quantity or any(problem.startswith(f"line {line.id}:") for problem in self.result.problems):
+            return
+        if line.complaint:
+            self.result.problems.append(f"line {line.id}: {line.complaint}")
+        elif line.resource_id is not None:
+            self._want_what_it_says(line, line.resource_id, quantity)
+
+    def _want_what_it_says(self, line: LineFacts, resource_id: str, quantity: int) -> None:
+        """A line without a hold is taken at its word of what was sold, as far as there is such a thing."""
+        grain = self.resources.get(resource_id)
+        if grain is None:
+            self.result.problems.append(f"line {line.id}: resource {resource_id} does not exist")
+        elif grain != "day" or not line.dates:
+            self.result.problems.append(f"line {line.id}: it does not say which dates of {resource_id} were sold")
+        else:
+            slots = [(resource_id, slot) for slot in day_slots(line.dates)]
+            self._add(line.id, resource_id, slots, quantity, self._made_for(line))
+
+    def _made_for(self, line: LineFacts | None) -> KnownHold | None:
+        return next((hold for hold in self.holds.values() if line and hold.line_key == line.id), None)
+
+    def _want_hold(self, line: LineFacts | None, hold: KnownHold, quantity: int) -> None:
+        slots = hold.slots
+        if hold.kind == "order" and line is not None and line.dates and line.resource_id == hold.resource_id:
+            slots = [(hold.resource_id, slot) for slot in day_slots(line.dates)]
+        elif line is not None and line.dates and hold.kind != "order":
+            held = sorted(slot_day(slot) for _resource, slot in slots)
+            if held != sorted(line.dates):
+                self.result.notes.append(f"line {line.id} says other dates than its hold; the hold counts")
+        mine, theirs = (self.facts.email or "").lower(), (hold.customer_email or "").lower()
+        if mine and theirs and mine != theirs:
+            self.result.notes.append(f"hold {hold.id} was made with another e-mail address")
+        is_gone = hold.kind != "order" and (hold.is_lapsed or hold.status in {"EXPIRED", "RELEASED"})
+        is_late = is_gone and hold.status != "CONFIRMED"
+        # A released hold was given back by somebody's decision, and resolves once: the order gets one of its own.
+        reuse = self._made_for(line) if hold.status == "RELEASED" and quantity else hold
+        self._add(line.id if line else None, hold.resource_id, slots, quantity, reuse, is_late=is_late)
+
+    def _add(
+        self,
+        line_id: str | None,
+        resource_id: str,
+        slots: Sequence[tuple[str, int]],
+        quantity: int,
+        hold: KnownHold | None,
+        *,
+        is_late: bool = False,
+    ) -> None:
+        if hold is not None:
+            self.used.add(hold.id)
+            quantity = max(0, quantity - hold.cancelled_by_admin)
+            if hold.given_up == "refund":
+                quantity = 0
+        self.result.wanted.append(
+            Wanted(
+                line_id=line_id,
+                resource_id=resource_id,
+                slots=slots,
+                quantity=quantity,
+                hold=hold,
+                may_grow=hold is None or hold.given_up != "dismiss",
+                is_late=is_late,
+            )
+        )
+
+    def _drop_the_rest(self) -> None:
+        """Whatever else the order has is of lines that are gone."""
+        for hold in self.holds.values():
+            is_ours = hold.order_id == self.facts.id or hold.line_key is not None or hold.is_short
+            if is_ours and hold.id not in self.used:
+                self._add(hold.line_item_id or hold.line_key, hold.resource_id, hold.slots, 0, hold)
+
+
+def _shares(holds: Sequence[KnownHold], quantity: int) -> list[int]:
+    """How a line's quantity falls on its holds: all of it on each where they are of different slots."""
+    slots = [slot for hold in holds for slot in hold.slots]
+    if len(set(slots)) == len(slots):
+        return [quantity] * len(holds)
+    shares = []
+    left = quantity
+    for hold in holds:
+        shares.append(min(hold.quantity, left))
+        left -= shares[-1]
+    shares[-1] += left
+    return shares

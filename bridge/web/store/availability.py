@@ -1,0 +1,48 @@
+"""GET /store/resource-booking/availability."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+
+from bridge import db
+from bridge.core import availability
+from bridge.errors import ResourceNotFound
+from bridge.web.endpoints import endpoint
+from schemas.availability import AvailabilityQuerySchema, AvailabilitySchema
+
+blueprint = Blueprint("store_availability", __name__, url_prefix="/store/resource-booking")
+
+
+@blueprint.get("/availability")
+@endpoint(query=AvailabilityQuerySchema, answers={200: AvailabilitySchema, 304: None}, errors=(ResourceNotFound,))
+def read_availability(query: dict[str, Any]) -> Response:
+    """What is free on each date of a range."""
+    with db.statement() as conn:
+        found = availability.read_days(conn, **query)
+    body = orjson.dumps(
+        {
+            "resource": found.resource,
+            "available_dates": [_shown(day) for day in found.days],
+            "all_dates_available": all(day.is_available for day in found.days),
+        }
+    )
+    response = Response(body, content_type="application/json")
+    # The tag is of the answer itself: nothing cheaper would change the second a hold lapses.
+    response.set_etag(blake2b(body, digest_size=12).hexdigest())
+    response.headers["Cache-Control"] = "no-cache"
+    return response.make_conditional(request)
+
+
+def _shown(day: availability.Day) -> dict[str, Any]:
+    # By hand, not by schema: a year of dates through marshmallow costs more than reading them.
+    shown = {
+        "date": day.date,
+        "max_capacity": day.max_capacity,
+        "available_capacity": day.available_capacity,
+        "is_available": day.is_available,
+    }
+    return shown if day.reason is None else shown | {"reason": day.reason}
