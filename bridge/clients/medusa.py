@@ -15,7 +15,7 @@ from typing import Any
 
 from requests.auth import HTTPBasicAuth
 
-from bridge.clients.servers import Json, JsonServer
+from bridge.clients.servers import DEADLINE_SECONDS, Json, JsonServer
 from bridge.config import Config
 from bridge.errors import PlatformNotConfigured, PlatformRefused, PlatformUnavailable
 
@@ -41,14 +41,23 @@ ORDER_PAYMENT_FIELDS = (
 
 
 class Medusa:
-    """One Medusa server. Raises PlatformNotConfigured without MEDUSA_URL. Not shared between threads."""
+    """One Medusa server. Raises PlatformNotConfigured without MEDUSA_URL. Not shared between threads.
 
-    def __init__(self, config: Config, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    `deadline_seconds` bounds each call with all its repeats: make it short where somebody waits for an answer.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         if not config.medusa_url:
             raise PlatformNotConfigured()
         if not config.medusa_url.startswith(("http://", "https://")):
             raise PlatformNotConfigured("MEDUSA_URL does not start with http:// or https://.")
-        self._server = JsonServer(config.medusa_url, sleep=sleep)
+        self._server = JsonServer(config.medusa_url, deadline_seconds=deadline_seconds, sleep=sleep)
         self._api_key = config.medusa_api_key
         self._publishable_key = config.medusa_publishable_key
 

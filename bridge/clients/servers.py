@@ -22,12 +22,14 @@ from tenacity import (
     stop_before_delay,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 
 from bridge.errors import PlatformRefused, PlatformUnavailable
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
-DEADLINE_SECONDS = 45.0  # For one call with all its tries: the worker that waits is missed by other orders.
+# For one call with all its tries, unless the caller has less time: a task may make two, and its lease is 90 s.
+DEADLINE_SECONDS = 30.0
 TRIES = 4
 MAX_WAIT_SECONDS = 20.0  # A longer Retry-After is left to the back-off of the row that asked.
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
@@ -38,7 +40,6 @@ BUSY_STATUSES = frozenset({408, 425, 429})
 
 # Full jitter: up to 0.5, 1, 2 … seconds.
 _BACK_OFF = wait_random_exponential(multiplier=0.5, max=8)
-_ENOUGH = stop_any(stop_after_attempt(TRIES), stop_before_delay(DEADLINE_SECONDS))
 _NEVER_CONNECTED = (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.NewConnectionError)
 
 Json = dict[str, Any]
@@ -63,8 +64,15 @@ class JsonServer:
     after `retry_after` seconds. The options of a call are those of `requests`.
     """
 
-    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._url = url.rstrip("/")
+        self._deadline_seconds = deadline_seconds
         self._sleep = sleep
         self._session = requests.Session()
         self._session.headers["accept"] = "application/json"
@@ -90,10 +98,10 @@ class JsonServer:
             raise PlatformUnavailable(str(error)) from error
 
     def _repeat(self, when: type[_TryAgain], settles_seconds: int, method: str, path: str, **options: Any) -> Json:
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + self._deadline_seconds
         retrying = Retrying(
             retry=retry_if_exception_type(when),
-            stop=_should_stop,
+            stop=stop_any(stop_after_attempt(TRIES), stop_before_delay(self._deadline_seconds), _StopIfAskedTooLong()),
             wait=_wait,
             sleep=self._sleep,
             reraise=True,
@@ -193,8 +201,9 @@ def _wait(state: RetryCallState) -> float:
     return _seconds_asked(state) + _BACK_OFF(state)
 
 
-def _should_stop(state: RetryCallState) -> bool:
-    return _ENOUGH(state) or _seconds_asked(state) > MAX_WAIT_SECONDS
+class _StopIfAskedTooLong(stop_base):
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return _seconds_asked(retry_state) > MAX_WAIT_SECONDS
 
 
 def _seconds_asked(state: RetryCallState) -> float:

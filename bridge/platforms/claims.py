@@ -67,13 +67,19 @@ class Claims:
         for name in ("booking_dates", "dates", "date"):
             if days := self._read(name, _date_list, _NO_DATES):
                 return days
-        if self.get("start_date") is None and self.get("end_date") is None:
-            return ()
-        return self._read("end_date", lambda end: _days_between(self.get("start_date"), end), _NO_DATES)
+        return self._date_range()
 
     def complaint(self) -> str | None:
         """All complaints as one text."""
         return " ".join(dict.fromkeys(self.complaints)) or None
+
+    def _date_range(self) -> tuple[date, ...]:
+        first, last = self.get("start_date"), self.get("end_date")
+        try:
+            return () if first is None and last is None else _days_between(first, last)
+        except _Unreadable as problem:
+            self.complaints.append(f"start_date to end_date {problem}.")
+            return ()
 
     def _read(self, name: str, parse: Callable[[object], _Value], otherwise: _Value) -> _Value:
         try:
@@ -140,13 +146,13 @@ def _date_list(value: object) -> tuple[date, ...]:
 
 def _days_between(first: object, last: object) -> tuple[date, ...]:
     if first is None or last is None:
-        raise _Unreadable("and start_date only mean something together")
+        raise _Unreadable("lacks one of the two")
     start, end = _date(first), _date(last)
     length = (end - start).days + 1
     if length < 1:
-        raise _Unreadable("comes before start_date")
+        raise _Unreadable("ends before it starts")
     if length > MAX_RANGE_DAYS:
-        raise _Unreadable(f"is more than {MAX_RANGE_DAYS} days after start_date")
+        raise _Unreadable(f"is longer than {MAX_RANGE_DAYS} days")
     return tuple(start + timedelta(days=offset) for offset in range(length))
 
 
@@ -154,8 +160,8 @@ def _date(value: object) -> date:
     # Nothing but YYYY-MM-DD: which day a time falls on depends on a zone that is not written here.
     text = value.strip() if isinstance(value, str) else ""
     if not _DATE.fullmatch(text):
-        raise _Unreadable("is not a date such as 2026-12-24")
+        raise _Unreadable("does not say dates such as 2026-12-24")
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise _Unreadable("is not a date of the calendar") from error
+        raise _Unreadable("says a date that no calendar has") from error

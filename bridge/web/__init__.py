@@ -58,6 +58,6 @@ def create_app(config: Config) -> Flask:
     limits.register(app, config)
     if config.cors_origins:
         CORS(app, resources={r"/(store|api)/.*": {"origins": list(config.cors_origins)}}, expose_headers=["ETag", "Retry-After", "X-Request-Id"])
-    for blueprint in (*store, *admin, *webhooks, *ops, health.blueprint, openapi.blueprint):
+    for blueprint in (*store, *admin, *webhooks, *ops, health.blueprint, openapi.blueprint, openapi.docs):
         app.register_blueprint(blueprint)
     return app

@@ -1,0 +1,166 @@
+"""The commands: start everything or one process of it, migrate, audit, manage keys."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from bridge import db
+from bridge.config import Config
+from bridge.core import audits, keys
+from bridge.errors import BridgeError
+
+
+class _Commands(click.Group):
+    """A group whose expected failures are one line, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BridgeError as error:
+            raise click.ClickException(error.message) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The booking bridge: between a commerce platform and the time a business sells."""
+
+
+def _with_database(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        config = Config.from_env()
+        if not config.database_url:
+            raise click.ClickException(
+                "No database: set DATABASE_URL, or start the embedded one with `python -m bridge up` first."
+            )
+        db.configure(config.database_url)
+        command(config, *args, **kwargs)
+
+    return wrapper
+
+
+@main.command()
+def up() -> None:
+    """Start everything: embedded servers where none are named, migrations, web, relay, worker, beat."""
+    from bridge import up as starting  # noqa: PLC0415  # only this command needs the embedded servers
+
+    sys.exit(starting.run(Config.from_env()))
+
+
+@main.command()
+def web() -> None:
+    """Serve HTTP."""
+    from bridge import serving  # noqa: PLC0415  # only this command needs the server
+
+    serving.run(Config.from_env())
+
+
+@main.command()
+def relay() -> None:
+    """Hand due events to the broker."""
+    from tasks import relay as process  # noqa: PLC0415  # bridge itself knows no broker
+
+    process.run(Config.from_env())
+
+
+@main.command()
+def worker() -> None:
+    """Apply events and carry out maintenance."""
+    from tasks import worker as process  # noqa: PLC0415  # bridge itself knows no Celery
+
+    process.run(Config.from_env())
+
+
+@main.command()
+def beat() -> None:
+    """Ask for maintenance at its times."""
+    from tasks import beat as process  # noqa: PLC0415  # bridge itself knows no Celery
+
+    process.run(Config.from_env())
+
+
+@main.command()
+def config() -> None:
+    """Print every setting, its value (secrets masked) and where it came from."""
+    rows = Config.from_env().describe()
+    width = max(len(name) for name, _value, _source in rows)
+    for name, value, source in rows:
+        click.echo(f"{name:<{width}}  {source:<11}  {value}")
+
+
+@main.command()
+@_with_database
+def migrate(config: Config) -> None:
+    """Bring the database to this version. Safe beside running processes, and to repeat."""
+    applied = db.migrate(config.database_url)
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo(f"{len(applied)} applied; the database is up to date.")
+
+
+@main.command()
+@_with_database
+def audit(_config: Config) -> None:
+    """Check that the ledger adds up. Exit code 1 when it does not."""
+    with db.transaction() as conn:
+        findings = audits.audit(conn)
+    for finding in findings:
+        click.echo("  ".join(f"{name}={value}" for name, value in finding.items()))
+    click.echo(f"{len(findings)} findings." if findings else "The ledger adds up: 0 findings.")
+    sys.exit(1 if findings else 0)
+
+
+@main.command()
+@_with_database
+def demo(config: Config) -> None:
+    """Load the demo catalogue: two tours, a vehicle, a guide, 180 days. Does nothing the second time."""
+    from bridge import demo as catalogue  # noqa: PLC0415  # only for this command
+
+    loaded = catalogue.load(config.database_url)
+    click.echo("The demo catalogue is loaded." if loaded else "The demo catalogue is there already.")
+
+
+@main.group("keys")
+def keys_group() -> None:
+    """API keys: create, list, revoke."""
+
+
+@keys_group.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(keys.SCOPES), help="May be repeated.")
+@_with_database
+def create_key(_config: Config, name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key called NAME. It is shown once."""
+    with db.transaction() as conn:
+        key, secret = keys.create_key(conn, name=name, scopes=scopes)
+    click.echo(f"{secret}\n", nl=False)
+    click.echo(f"{key.id} ({name}): {', '.join(key.scopes)}. It is kept as a hash only: note it now.", err=True)
+
+
+@keys_group.command("list")
+@_with_database
+def list_keys(_config: Config) -> None:
+    """List keys, with when each was last used."""
+    with db.transaction() as conn:
+        rows = keys.list_keys(conn)
+    for key in rows:
+        state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
+        used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
+        click.echo(f"{key.id}  {key.prefix}…  {','.join(key.scopes):<18}  {state:<24}  last used {used:<16}  {key.name}")
+    if not rows:
+        click.echo("No keys yet: make one with `python -m bridge keys create NAME --scope admin`.")
+
+
+@keys_group.command("revoke")
+@click.argument("key_id")
+@_with_database
+def revoke_key(_config: Config, key_id: str) -> None:
+    """Stop a key from working, within seconds."""
+    with db.transaction() as conn:
+        keys.revoke_key(conn, key_id)
+    click.echo(f"{key_id} is revoked.")

@@ -1,0 +1,29 @@
+"""How HTTP is served: granian, with its processes and threads."""
+
+from __future__ import annotations
+
+import os
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from bridge.config import Config
+
+
+def run(config: Config) -> None:
+    """Serve until told to stop."""
+    config.metrics_dir.mkdir(parents=True, exist_ok=True)
+    # Read by prometheus_client when it is first imported, in each of the processes started here.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(config.metrics_dir))
+    Granian(
+        "wsgi:app",
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.WSGI,
+        workers=config.web_processes,
+        # One connection to the database per thread: a small number of them is faster than a large one.
+        blocking_threads=config.web_threads,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+    ).serve()

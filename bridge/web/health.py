@@ -1,0 +1,121 @@
+"""/healthz, /readyz and /metrics: is the process up, is the bridge well, and by how much."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from bridge import db
+from bridge.core import audits, failures, processes
+from bridge.errors import BridgeError
+from bridge.web.endpoints import endpoint, settings
+
+# A relay that polls ten times a second and is this far behind is not keeping up.
+MAX_RELAY_LAG_SECONDS = 60.0
+_BROKER_TIMEOUT_SECONDS = 1.0
+_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+@endpoint()
+def healthz() -> Any:
+    """Whether this process is up."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@endpoint()
+def readyz() -> Any:
+    """Whether the bridge is well, part by part; 503 when one is not."""
+    checks = {"database": _check_database, "migrations": _check_migrations, "broker": _check_broker, "relay": _check_relay}
+    parts = {name: _outcome(check) for name, check in checks.items()}
+    is_ready = all(state == "ok" for state in parts.values())
+    answer = {"status": "ok" if is_ready else "unwell", "checks": parts}
+    return (answer, 200) if is_ready else (answer, 503, {"Retry-After": "5"})
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Counters of every process of this host, and what the database says now."""
+    registry = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    registry.register(_DatabaseCollector())
+    text = generate_latest(registry)
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        text = generate_latest(REGISTRY) + text
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+class _DatabaseCollector(Collector):
+    """Gauges that are one fact for all processes: read when asked, never kept in one of them."""
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            with db.transaction() as conn:
+                queues = failures.list_queues(conn)
+                audit = audits.last_audit(conn)
+                lag = processes.relay_lag(conn)
+        except BridgeError:
+            yield GaugeMetricFamily("bridge_database_up", "Whether the database answers.", value=0)
+            return
+        yield GaugeMetricFamily("bridge_database_up", "Whether the database answers.", value=1)
+        yield GaugeMetricFamily(
+            "bridge_audit_drift", "Findings of the last audit; must be 0.", value=audit["drift"] if audit else 0
+        )
+        yield GaugeMetricFamily("bridge_relay_lag_seconds", "Age of the oldest event that is due and not rung.", value=lag)
+        for name in ("pending", "failed", "oldest_pending_seconds"):
+            gauge = GaugeMetricFamily(f"bridge_queue_{name}", f"Events: {name.replace('_', ' ')}.", labels=["queue"])
+            for queue in queues:
+                gauge.add_metric([queue["name"]], float(queue[name] or 0))
+            yield gauge
+
+
+def _outcome(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except BridgeError as error:
+        return error.message
+    except OSError as error:
+        return f"cannot be reached: {error}"
+    return "ok"
+
+
+def _check_database() -> None:
+    with db.statement() as conn:
+        conn.execute("SELECT 1")
+
+
+def _check_migrations() -> None:
+    with db.transaction() as conn:
+        if pending := db.pending_migrations(conn):
+            raise BridgeError(f"not applied: {', '.join(pending)}; run `python -m bridge migrate`")
+
+
+def _check_broker() -> None:
+    url = urlsplit(settings().broker_url)
+    if not url.hostname:
+        raise BridgeError("BROKER_URL is not set")
+    # A connection is all a web process can check cheaply; whether messages pass is what the relay knows.
+    with socket.create_connection((url.hostname, url.port or _PORTS.get(url.scheme, 0)), _BROKER_TIMEOUT_SECONDS):
+        pass
+    with db.transaction() as conn:
+        if trouble := processes.broker_trouble(conn):
+            raise BridgeError(trouble)
+
+
+def _check_relay() -> None:
+    with db.transaction() as conn:
+        if processes.relay_lag(conn) > MAX_RELAY_LAG_SECONDS:
+            raise BridgeError("events are due and nobody hands them to the broker")

@@ -1,0 +1,123 @@
+"""/openapi.json and /docs: the contract, generated from the schemas that validate it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Blueprint, Response, current_app, jsonify
+from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.routing import Rule
+
+from bridge import errors
+from bridge.errors import BridgeError
+from bridge.web.endpoints import Description
+from bridge.web.errors import STATUS
+
+VERSION = "0.1.0"
+_ANYBODY = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/store", "/webhooks", "/static")
+_HIDDEN_METHODS = {"HEAD", "OPTIONS"}
+
+blueprint = Blueprint("openapi", __name__)
+docs = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Booking bridge", "docExpansion": "none"})
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """The OpenAPI 3.1 document."""
+    return jsonify(_document())
+
+
+@cache
+def _document() -> dict[str, Any]:
+    spec = APISpec(
+        title="Booking bridge",
+        version=VERSION,
+        openapi_version="3.1.0",
+        info={"description": "Sells the time of a business, between a commerce platform and a ledger."},
+        plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
+    )
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    spec.components.schema("Error", _ERROR)
+    for rule in sorted(current_app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        description = getattr(current_app.view_functions[rule.endpoint], "description", None)
+        if isinstance(description, Description):
+            spec.path(path=re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), operations=_operations(rule, description))
+    return spec.to_dict()
+
+
+_ERROR = {
+    "type": "object",
+    "required": ["type", "code", "message", "details"],
+    "properties": {
+        "type": {"type": "string", "enum": sorted(STATUS)},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}
+
+
+def _operations(rule: Rule, description: Description) -> dict[str, Any]:
+    is_public = rule.rule.startswith(_ANYBODY)
+    raised: list[type[BridgeError]] = [*description.errors, errors.InvalidData, errors.Unavailable]
+    if not is_public:
+        raised += [errors.Unauthorized, errors.Forbidden]
+    if description.body is not None:
+        raised += [errors.UnsupportedMediaType, errors.PayloadTooLarge]
+    if description.creates:
+        raised.append(errors.IdempotencyKeyReused)
+    if rule.rule.startswith("/store"):
+        raised.append(errors.TooManyRequests)
+    operation: dict[str, Any] = {
+        "summary": description.summary,
+        "operationId": rule.endpoint.replace(".", "_"),
+        "tags": [rule.rule.split("/")[1]],
+        "parameters": _parameters(rule, description),
+        "responses": _answers(description) | _errors(raised),
+    }
+    if description.body is not None:
+        content = {kind: {"schema": description.body} for kind in description.content_types}
+        operation["requestBody"] = {"required": True, "content": content}
+    if not is_public:
+        operation["security"] = [{"bearer": []}]
+    return {method.lower(): operation for method in (rule.methods or set()) - _HIDDEN_METHODS}
+
+
+def _parameters(rule: Rule, description: Description) -> list[Any]:
+    path = [
+        {"in": "path", "name": name, "required": True, "schema": {"type": "string"}} for name in sorted(rule.arguments)
+    ]
+    query = [{"in": "query", "schema": description.query}] if description.query is not None else []
+    key = {"in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "maxLength": 200, "minLength": 1}}
+    return [*path, *query, *([key] if description.creates else [])]
+
+
+def _answers(description: Description) -> dict[str, Any]:
+    return {
+        str(status): {
+            "description": (type(schema).__doc__ or "").strip().split("\n")[0] if schema else "No body.",
+            **({"content": {"application/json": {"schema": schema}}} if schema else {}),
+        }
+        for status, schema in (description.answers or {200: None}).items()
+    }
+
+
+def _errors(raised: list[type[BridgeError]]) -> dict[str, Any]:
+    by_status: dict[str, list[str]] = {}
+    for error in raised:
+        status = "415" if error is errors.UnsupportedMediaType else str(STATUS[error.kind])
+        by_status.setdefault(status, []).append(f"`{error.code}`: {(error.__doc__ or '').strip().split(chr(10))[0]}")
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {
+        status: {"description": " ".join(lines), "content": {"application/json": {"schema": schema}}}
+        for status, lines in by_status.items()
+    }
+
+
+def _schema_name(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return kind.__name__.removesuffix("Schema")

@@ -1,0 +1,154 @@
+"""The queue's door: the Celery application, and the one policy of how an event is worked on."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, cast
+
+import structlog
+from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
+from structlog.contextvars import bound_contextvars
+
+from bridge import db
+from bridge.config import Config
+from bridge.core import events, processes
+from bridge.core.events import ClaimLost, Event
+from bridge.errors import BridgeError, InvalidSetting, Unavailable
+from tasks import presence
+
+P = ParamSpec("P")
+
+# A call that was cut off may still be settling at the other end (see bridge/clients/medusa.py).
+CUT_OFF_WAIT_SECONDS = 60
+
+# Which transport serves which scheme of BROKER_URL. Valkey speaks Redis.
+TRANSPORTS = {"amqp": "amqp", "amqps": "amqp", "redis": "redis", "rediss": "redis", "valkey": "redis"}
+
+log = structlog.get_logger("tasks")
+_config: Config | None = None
+
+celery = Celery("bridge", include=["tasks.events", "tasks.outgoing", "tasks.maintenance"])
+celery.config_from_object("celeryconfig")
+
+
+def configure(config: Config) -> None:
+    """Say with which settings this process, and those it forks, work. Raises InvalidSetting."""
+    global _config
+    scheme, separator, rest = config.broker_url.partition("://")
+    if scheme not in TRANSPORTS or not separator:
+        raise InvalidSetting("BROKER_URL: it must start with amqp:// or redis://")
+    _config = config
+    celery.conf.update(
+        broker_url=f"{'redis' if scheme == 'valkey' else scheme}://{rest}",
+        broker_transport_options=dict(celery.conf.transport_options[TRANSPORTS[scheme]]),
+    )
+    celery.conf.beat_schedule["sweep_holds"]["schedule"] = float(config.sweep_seconds)
+
+
+def settings() -> Config:
+    """The settings this process works with."""
+    return _config or Config.from_env()
+
+
+def task(function: Callable[P, None]) -> Callable[P, None]:
+    """A Celery task, named after its module and itself."""
+    return cast("Callable[P, None]", celery.task(function))
+
+
+def event_task(act: Callable[[Event], None]) -> Callable[[str], None]:
+    """A task that claims an event by its id and has `act` do what it asks for and finish it.
+
+    Whatever `act` raises ends in the event's row: an Unavailable and what nobody expected are tried again later (a
+    deploy may mend the latter), any other BridgeError fails the event at once. Nothing is left to Celery.
+    """
+
+    @wraps(act)
+    def perform(event_id: str) -> None:
+        with bound_contextvars(event_id=event_id), _uninterrupted(), presence.working():
+            event = _claim(event_id)
+            if event is not None:
+                with bound_contextvars(event_type=event.type, order_id=event.order_id, request_id=event.request_id):
+                    _attempt(act, event)
+
+    # Celery checks arguments against this, not against what `act` takes.
+    del perform.__wrapped__  # type: ignore[attr-defined]  # Set by wraps.
+    return task(perform)
+
+
+def _claim(event_id: str) -> Event | None:
+    try:
+        with db.statement() as conn:
+            return events.claim_event(
+                conn, event_id=event_id, worker=processes.own_name(), lease_seconds=LEASE_SECONDS
+            )
+    except Unavailable as error:
+        log.warning("cannot claim the event; it will be rung again", error=error.message)
+        return None
+
+
+def _attempt(act: Callable[[Event], None], event: Event) -> None:
+    try:
+        act(event)
+    except ClaimLost:
+        log.warning("somebody else has the event by now; nothing was done")
+    except Unavailable as error:
+        _retry_later(event, error, code=error.code, message=error.message, retry_after=error.retry_after)
+    except BridgeError as error:
+        _fail(event, error)
+    except SoftTimeLimitExceeded as error:
+        message = "It took too long."
+        _retry_later(event, error, code="time_limit", message=message, retry_after=CUT_OFF_WAIT_SECONDS)
+    except Exception as error:  # noqa: BLE001 - a bug must end in the row, where people see it, like anything else
+        _retry_later(event, error, code="unexpected_error", message=f"{type(error).__name__}: {error}")
+    else:
+        log.info("event done", attempt=event.attempts)
+
+
+def _retry_later(
+    event: Event, error: Exception, *, code: str, message: str, retry_after: float | None = None
+) -> None:
+    log.warning("event to be retried", attempt=event.attempts, error_code=code, error=events.redact(message))
+    with _recording() as conn:
+        events.retry_later(
+            conn, event, error_code=code, error=message, traceback=_format(error), retry_after=retry_after
+        )
+
+
+def _fail(event: Event, error: BridgeError) -> None:
+    log.error("event failed", attempt=event.attempts, error_code=error.code, error=events.redact(error.message))
+    with _recording() as conn:
+        events.fail_event(conn, event, error_code=error.code, error=error.message, traceback=_format(error))
+
+
+@contextmanager
+def _recording() -> Iterator[db.Connection]:
+    # What was cut off in the middle of a statement left the connection there; a new one costs milliseconds.
+    db.close()
+    try:
+        with db.transaction() as conn:
+            yield conn
+    except (ClaimLost, Unavailable) as error:
+        log.warning("what happened could not be written down; the lease will end", error=error.message)
+
+
+def _format(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let SIGTERM wait until the event in hand is done.
+
+    Whoever stops a worker signals its whole process group, and Celery lets only the parent finish its work: a child
+    would die on the spot, and its event would wait for the lease to end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,96 @@
+"""How the processes around the queue say that they are there (see bridge/core/processes.py)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import structlog
+from celery.signals import worker_process_init, worker_process_shutdown
+
+from bridge import db
+from bridge.core import processes
+from bridge.errors import Unavailable
+
+log = structlog.get_logger("tasks")
+
+
+class Presence:
+    """One process's row, written every few seconds."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._name = processes.own_name()
+        self._next = 0.0
+        self._started = False
+
+    def beat(self, *, state: dict[str, Any] | None = None, progressed: bool = False) -> None:
+        """Write the row if it is time to. A database that is away is no reason to stop."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + processes.BEAT_SECONDS
+        with suppress(Unavailable), db.transaction() as conn:
+            if not self._started:
+                processes.start(conn, kind=self._kind, name=self._name)
+            processes.beat(conn, kind=self._kind, name=self._name, state=state, progressed=progressed)
+            self._started = True
+
+    def end(self) -> None:
+        """Remove the row."""
+        with suppress(Unavailable), db.statement() as conn:
+            processes.stop(conn, kind=self._kind, name=self._name)
+
+
+class _Work:
+    """Whether a worker process has work in hand, as its other thread sees it."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.done = 0
+
+
+_work = _Work()
+_stop = threading.Event()
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Have the time inside count as work in hand."""
+    _work.depth += 1
+    try:
+        yield
+    finally:
+        _work.depth -= 1
+        _work.done += 1
+
+
+@worker_process_init.connect
+def _begin(**_: object) -> None:
+    # A child of a fork: its threads are its own to start, and its connections (bridge/db.py sees to those).
+    _stop.clear()
+    # Without SIGTERM: in this thread it would interrupt what tasks._uninterrupted protects in the other.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_beat_regularly, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@worker_process_shutdown.connect
+def _finish(**_: object) -> None:
+    _stop.set()
+    Presence("worker").end()
+
+
+def _beat_regularly() -> None:
+    presence = Presence("worker")
+    seen = 0
+    while not _stop.is_set():
+        done = _work.done
+        # A task that hangs is killed by its time limit, so having one in hand is progress.
+        presence.beat(state={"events": done}, progressed=done != seen or _work.depth > 0)
+        seen = done
+        _stop.wait(processes.BEAT_SECONDS)
+    db.close()

@@ -1,0 +1,451 @@
+"""Medusa as a server that answers well, badly, late or not at all."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+import responses
+import urllib3
+
+from bridge.clients import servers
+from bridge.clients.medusa import CART_FIELDS, ORDER_FIELDS, REFUND_SETTLES_SECONDS, Medusa
+from bridge.config import Config
+from bridge.errors import PlatformNotConfigured, PlatformRefused, PlatformUnavailable
+
+URL = "https://medusa.test"
+ORDER = f"{URL}/admin/orders/order_1"
+PAYMENT = f"{URL}/admin/payments/pay_1"
+NOTE = "booking bridge rf_1"
+CONFIG = Config(medusa_url=f"{URL}/", medusa_api_key="sk_test", medusa_publishable_key="pk_test")
+A_YEAR_AGO = datetime(2025, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def server() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def medusa(slept: list[float]) -> Medusa:
+    return Medusa(CONFIG, sleep=slept.append)
+
+
+def unavailable(call: Callable[[], object]) -> PlatformUnavailable:
+    with pytest.raises(PlatformUnavailable) as caught:
+        call()
+    return caught.value
+
+
+def query(call: Any) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(call.request.url).query)
+
+
+def test_nothing_is_asked_without_settings() -> None:
+    with pytest.raises(PlatformNotConfigured):
+        Medusa(Config())
+    with pytest.raises(PlatformNotConfigured):
+        Medusa(Config(medusa_url="medusa.test"))
+    with pytest.raises(PlatformNotConfigured):
+        Medusa(Config(medusa_url=URL)).get_order("order_1")
+    with pytest.raises(PlatformNotConfigured):
+        Medusa(Config(medusa_url=URL)).get_cart("cart_1")
+
+
+def test_an_order_is_asked_for_with_the_secret_key(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(ORDER, json={"order": {"id": "order_1", "status": "pending"}})
+
+    assert medusa.get_order("order_1") == {"id": "order_1", "status": "pending"}
+
+    call = server.calls[0]
+    assert call.request.headers["authorization"] == "Basic " + base64.b64encode(b"sk_test:").decode()
+    assert query(call)["fields"] == [ORDER_FIELDS]
+
+
+def test_a_cart_is_asked_for_with_the_publishable_key(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(f"{URL}/store/carts/cart_1", json={"cart": {"id": "cart_1"}})
+
+    assert medusa.get_cart("cart_1") == {"id": "cart_1"}
+
+    call = server.calls[0]
+    assert call.request.headers["x-publishable-api-key"] == "pk_test"
+    assert "authorization" not in call.request.headers
+    assert query(call)["fields"] == [CART_FIELDS]
+
+
+@pytest.mark.parametrize("order_id", ["", "..", "../customers", "a/b", "a?b", "a b", "ordér", "x" * 201, "order_1\n"])
+def test_what_is_no_id_is_not_asked_for(medusa: Medusa, order_id: str) -> None:
+    with pytest.raises(PlatformRefused) as caught:
+        medusa.get_order(order_id)
+
+    assert caught.value.details["status"] == 404
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 301, 302, 307])
+def test_what_may_pass_is_tried_four_times(
+    server: responses.RequestsMock, medusa: Medusa, slept: list[float], status: int
+) -> None:
+    server.get(ORDER, status=status, headers={"location": "https://elsewhere.test/"})
+
+    error = unavailable(lambda: medusa.get_order("order_1"))
+
+    assert len(server.calls) == 4
+    assert len(slept) == 3
+    assert all(wait <= limit for wait, limit in zip(slept, (0.5, 1, 2), strict=True))
+    assert str(status) in error.message
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 422])
+def test_a_refusal_is_final(server: responses.RequestsMock, medusa: Medusa, slept: list[float], status: int) -> None:
+    server.get(ORDER, status=status, json={"type": "some_type", "message": "Order with id: order_1 was not found"})
+
+    with pytest.raises(PlatformRefused, match="Order with id: order_1 was not found") as caught:
+        medusa.get_order("order_1")
+
+    assert caught.value.details == {"status": status}
+    assert (len(server.calls), slept) == (1, [])
+
+
+def test_a_refusal_need_not_give_a_reason(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(ORDER, status=404)
+
+    with pytest.raises(PlatformRefused, match="no reason given"):
+        medusa.get_order("order_1")
+
+
+def test_a_proxy_that_lost_its_backend_has_not_lost_the_order(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(ORDER, status=404, body="404 page not found")
+
+    unavailable(lambda: medusa.get_order("order_1"))
+
+
+def test_a_passing_failure_is_not_noticed(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(ORDER, status=503)
+    server.get(ORDER, body=requests.ConnectionError("reset"))
+    server.get(ORDER, body=requests.ReadTimeout("slow"))
+    server.get(ORDER, json={"order": {"id": "order_1"}})
+
+    assert medusa.get_order("order_1") == {"id": "order_1"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.ConnectTimeout("x"),
+        requests.ReadTimeout("x"),
+        requests.ConnectionError("x"),
+        requests.exceptions.ChunkedEncodingError("x"),
+    ],
+)
+def test_a_server_that_is_not_there_is_unavailable(
+    server: responses.RequestsMock, medusa: Medusa, error: Exception
+) -> None:
+    server.get(ORDER, body=error)
+
+    unavailable(lambda: medusa.get_order("order_1"))
+
+    assert len(server.calls) == 4
+
+
+@pytest.mark.parametrize(
+    "body", ["", '{"order": {"id": "order_1"', "<html>Welcome</html>", "[]", "null", "7", "[" * 100_000, b"\xff\xfe"]
+)
+def test_an_answer_that_is_no_object_is_asked_for_again(
+    server: responses.RequestsMock, medusa: Medusa, body: str | bytes
+) -> None:
+    server.get(ORDER, body=body)
+
+    unavailable(lambda: medusa.get_order("order_1"))
+
+    assert len(server.calls) == 4
+
+
+@pytest.mark.parametrize("answer", [{}, {"order": None}, {"order": []}, {"order": {}}, {"order": {"id": "order_2"}}])
+def test_another_order_than_the_one_asked_for_is_not_taken(
+    server: responses.RequestsMock, medusa: Medusa, answer: dict[str, Any]
+) -> None:
+    server.get(ORDER, json=answer)
+
+    unavailable(lambda: medusa.get_order("order_1"))
+
+
+def test_an_answer_without_end_is_not_read(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(ORDER, body=b" " * (servers.MAX_ANSWER_BYTES + 1))
+
+    assert "larger" in unavailable(lambda: medusa.get_order("order_1")).message
+
+
+def test_retry_after_in_seconds_is_honoured(server: responses.RequestsMock, medusa: Medusa, slept: list[float]) -> None:
+    server.get(ORDER, status=429, headers={"retry-after": "7"})
+    server.get(ORDER, json={"order": {"id": "order_1"}})
+
+    medusa.get_order("order_1")
+
+    assert 7 <= slept[0] <= 7.5
+
+
+def test_retry_after_as_a_date_is_honoured(server: responses.RequestsMock, medusa: Medusa, slept: list[float]) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=10)
+    server.get(ORDER, status=503, headers={"retry-after": format_datetime(until, usegmt=True)})
+    server.get(ORDER, json={"order": {"id": "order_1"}})
+
+    medusa.get_order("order_1")
+
+    assert 8 <= slept[0] <= 10.5
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "1.5", "", "²", "Wed, 21 Oct 2015 07:28:00 GMT", "99 Foo 2026"])
+def test_a_retry_after_that_says_nothing_is_passed_over(
+    server: responses.RequestsMock, medusa: Medusa, slept: list[float], value: str
+) -> None:
+    server.get(ORDER, status=503, headers={"retry-after": value.encode("latin-1").decode("latin-1")})
+
+    unavailable(lambda: medusa.get_order("order_1"))
+
+    assert max(slept) <= 2
+
+
+def test_a_long_retry_after_is_left_to_the_caller(
+    server: responses.RequestsMock, medusa: Medusa, slept: list[float]
+) -> None:
+    server.get(ORDER, status=503, headers={"retry-after": "120"})
+
+    error = unavailable(lambda: medusa.get_order("order_1"))
+
+    assert error.retry_after == 120
+    assert (len(server.calls), slept) == (1, [])
+
+
+def test_short_waits_do_not_add_up_past_the_deadline(server: responses.RequestsMock, slept: list[float]) -> None:
+    server.get(ORDER, status=503, headers={"retry-after": "5"})
+
+    error = unavailable(lambda: Medusa(CONFIG, deadline_seconds=4, sleep=slept.append).get_order("order_1"))
+
+    assert (error.retry_after, slept) == (5, [])
+
+
+def test_a_trickle_ends_at_the_deadline(slept: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_trickle, args=(listener,), daemon=True).start()
+        config = Config(medusa_url=f"http://127.0.0.1:{listener.getsockname()[1]}", medusa_api_key="sk_test")
+        started = time.monotonic()
+
+        unavailable(lambda: Medusa(config, deadline_seconds=0.5, sleep=slept.append).get_order("order_1"))
+
+        assert time.monotonic() - started < 3
+
+
+def _trickle(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+        try:
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.05)
+        except OSError:
+            return
+
+
+def test_a_ping_asks_once(server: responses.RequestsMock, medusa: Medusa, slept: list[float]) -> None:
+    server.get(f"{URL}/health", body="OK")
+    server.get(f"{URL}/health", status=503)
+
+    medusa.ping()
+    unavailable(medusa.ping)
+
+    assert (len(server.calls), slept) == (2, [])
+
+
+class Shop:
+    """Orders behind GET /admin/orders, filtered, sorted and cut into pages as Medusa does."""
+
+    def __init__(self, times: dict[str, int]) -> None:
+        self.times = times
+        self.pages = 0
+        self.between_pages: Callable[[], None] = lambda: None
+
+    def answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        if self.pages:
+            self.between_pages()
+        self.pages += 1
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(str(request.url)).query).items()}
+        assert asked["order"] == "updated_at"
+        since, offset = datetime.fromisoformat(asked["updated_at[$gte]"]), int(asked["offset"])
+        rows = sorted((at, name) for name, at in self.times.items() if moment(at) >= since)
+        page = [
+            {"id": name, "updated_at": moment(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+            for at, name in rows[offset : offset + int(asked["limit"])]
+        ]
+        return 200, {}, json.dumps({"orders": page, "count": len(rows), "offset": offset, "limit": int(asked["limit"])})
+
+
+def moment(minutes: int) -> datetime:
+    return A_YEAR_AGO + timedelta(minutes=minutes)
+
+
+def listed(server: responses.RequestsMock, medusa: Medusa, shop: Shop, *, limit: int) -> list[str]:
+    server.add_callback(responses.GET, f"{URL}/admin/orders", callback=shop.answer)
+    return [order["id"] for order in medusa.list_orders(moment(0), limit=limit)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+def test_every_page_is_listed(server: responses.RequestsMock, medusa: Medusa, limit: int) -> None:
+    shop = Shop({"before": -1} | {f"order_{number}": number for number in range(7)})
+
+    assert listed(server, medusa, shop, limit=limit) == [f"order_{number}" for number in range(7)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_orders_changed_at_one_moment_are_all_listed(
+    server: responses.RequestsMock, medusa: Medusa, limit: int
+) -> None:
+    shop = Shop({"order_0": 0} | {f"order_{number}": 5 for number in range(1, 6)} | {"order_9": 9})
+
+    assert set(listed(server, medusa, shop, limit=limit)) == set(shop.times)
+
+
+def test_an_order_that_changes_meanwhile_pushes_none_out(server: responses.RequestsMock, medusa: Medusa) -> None:
+    shop = Shop({f"order_{number}": number for number in range(6)})
+    shop.between_pages = lambda: shop.times.update(order_0=60)
+
+    assert set(listed(server, medusa, shop, limit=2)) == set(shop.times)
+
+
+def test_no_orders_are_no_orders(server: responses.RequestsMock, medusa: Medusa) -> None:
+    assert listed(server, medusa, Shop({}), limit=2) == []
+
+
+def test_a_list_that_is_none_is_unavailable(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(f"{URL}/admin/orders", json={"count": 0})
+
+    unavailable(lambda: list(medusa.list_orders(A_YEAR_AGO)))
+
+
+def test_payments_are_gathered_from_their_collections(server: responses.RequestsMock, medusa: Medusa) -> None:
+    collections = [{"payments": [{"id": "pay_1"}]}, {"payments": None}, {"payments": [{"id": "pay_2"}]}]
+    server.get(ORDER, json={"order": {"id": "order_1", "payment_collections": collections}})
+
+    assert [payment["id"] for payment in medusa.list_payments("order_1")] == ["pay_1", "pay_2"]
+
+
+def payment(*notes: str) -> dict[str, Any]:
+    refunds = [{"id": f"ref_{number}", "note": note, "amount": 5} for number, note in enumerate(notes)]
+    return {"payment": {"id": "pay_1", "refunds": refunds}}
+
+
+def refund(medusa: Medusa, amount: str = "12.30") -> dict[str, Any]:
+    return medusa.refund_payment("pay_1", Decimal(amount), NOTE)
+
+
+@pytest.mark.parametrize(("amount", "sent"), [("12.30", "12.3"), ("90.00", "90"), ("0.01", "0.01")])
+def test_a_refund_is_paid(server: responses.RequestsMock, medusa: Medusa, amount: str, sent: str) -> None:
+    server.get(PAYMENT, json=payment("of somebody else"))
+    server.post(f"{PAYMENT}/refund", json=payment("of somebody else", NOTE))
+
+    assert refund(medusa, amount)["id"] == "ref_1"
+    assert server.calls[1].request.body == f'{{"amount": {sent}, "note": "{NOTE}"}}'.encode()
+
+
+def test_a_refund_is_paid_once(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(PAYMENT, json=payment(NOTE))
+
+    assert refund(medusa)["id"] == "ref_0"
+    assert len(server.calls) == 1
+
+
+def test_a_refund_that_was_taken_is_done_whatever_the_answer_shows(
+    server: responses.RequestsMock, medusa: Medusa
+) -> None:
+    server.get(PAYMENT, json=payment())
+    server.post(f"{PAYMENT}/refund", json={"payment": {"id": "pay_1"}})
+
+    assert refund(medusa)["note"] == NOTE
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"status": 500},
+        {"status": 502},
+        {"body": requests.ReadTimeout("x")},
+        {"body": requests.ConnectionError("x")},
+        {"body": "<p>"},
+    ],
+)
+def test_a_refund_that_may_have_been_taken_is_not_sent_again(
+    server: responses.RequestsMock, medusa: Medusa, slept: list[float], failure: dict[str, Any]
+) -> None:
+    server.get(PAYMENT, json=payment())
+    server.post(f"{PAYMENT}/refund", **failure)
+
+    error = unavailable(lambda: refund(medusa))
+
+    assert error.retry_after == REFUND_SETTLES_SECONDS
+    assert (len(server.calls), slept) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"status": 429},
+        {"body": requests.ConnectTimeout("x")},
+        {
+            "body": requests.ConnectionError(
+                urllib3.exceptions.MaxRetryError(
+                    None,
+                    "/",
+                    urllib3.exceptions.NewConnectionError(None, "refused"),  # type: ignore[arg-type]
+                )
+            )
+        },
+    ],
+)
+def test_a_refund_that_was_not_taken_is_sent_again(
+    server: responses.RequestsMock, medusa: Medusa, failure: dict[str, Any]
+) -> None:
+    server.get(PAYMENT, json=payment())
+    server.post(f"{PAYMENT}/refund", **failure)
+    server.post(f"{PAYMENT}/refund", json=payment(NOTE))
+
+    assert refund(medusa)["id"] == "ref_0"
+
+
+def test_a_refund_that_is_refused_is_refused(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(PAYMENT, json=payment())
+    server.post(
+        f"{PAYMENT}/refund", status=400, json={"message": "You are not allowed to refund more than the captured amount"}
+    )
+
+    with pytest.raises(PlatformRefused, match="more than the captured amount"):
+        refund(medusa)
+
+
+def test_no_refund_is_made_where_those_made_cannot_be_seen(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(PAYMENT, json={"payment": {"id": "pay_1"}})
+
+    unavailable(lambda: refund(medusa))
+
+
+@pytest.mark.parametrize(("amount", "note"), [("0", NOTE), ("-1", NOTE), ("1", "")])
+def test_a_refund_needs_an_amount_and_a_note(medusa: Medusa, amount: str, note: str) -> None:
+    with pytest.raises(ValueError, match="refund"):
+        medusa.refund_payment("pay_1", Decimal(amount), note)
