@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 timezone = "UTC"
 
@@ -22,14 +22,14 @@ result_expires = None  # Otherwise beat asks every night for results to be clean
 
 # -- queues ------------------------------------------------------------------------------------------------------------
 
-_exchange = Exchange("bridge", type="direct")
+_exchange = Exchange("bridge", type="direct")  # type: ignore[no-untyped-call]  # kombu is half typed.
 
 
 def _queue(name: str) -> Queue:
     # Quorum queues lose nothing when RabbitMQ is killed; the arguments mean nothing to Redis. A message that killed 20
     # workers is dropped: its row counts too, and fails long before.
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": 20}
-    return Queue(name, _exchange, routing_key=name, queue_arguments=arguments)
+    return Queue(name, _exchange, routing_key=name, queue_arguments=arguments)  # type: ignore[no-untyped-call]  # as above
 
 
 # Apart, so that slow mail does not hold up orders, nor a sweep either of them. Fewer than 47 characters each.

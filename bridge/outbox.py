@@ -14,7 +14,12 @@ QUEUE = "bridge.outgoing"
 
 
 def add_work(
-    conn: Connection, *, type: str, payload: dict[str, Any], dedupe_key: str, order_id: str | None = None
+    conn: Connection,
+    *,
+    type: str,  # noqa: A002 - the field's word, on the wire and in the table
+    payload: dict[str, Any],
+    dedupe_key: str,
+    order_id: str | None = None,
 ) -> None:
     """Owe `type` of work to somebody, once for each `dedupe_key`. It is kept exactly if `conn` commits.
 

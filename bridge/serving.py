@@ -25,5 +25,7 @@ def run(config: Config) -> None:
         # One connection to the database per thread: a small number of them is faster than a large one.
         blocking_threads=config.web_threads,
         respawn_failed_workers=True,
+        # A stop that comes in the first half second of a process is lost on it; nothing waits for it longer than this.
+        workers_kill_timeout=8,
         log_level=LogLevels.warning,
     ).serve()

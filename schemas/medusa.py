@@ -15,6 +15,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Length
 
 MAX_ID_LENGTH = 200
+MAX_DECIMALS = 30  # Medusa's big numbers have 20 digits.
 MAX_NUMBER = 1_000_000_000  # Fits PostgreSQL's int4; nobody orders more.
 
 
@@ -43,7 +44,7 @@ class Number(fields.Field[Decimal]):
         except InvalidOperation as error:
             raise ValidationError("Not a number.") from error
         # Before anything is computed with it: 1e999999999 is short to write and long to expand (abs() raises Overflow).
-        if not number.is_finite() or number.copy_abs() > MAX_NUMBER or _exponent(number) < -30:
+        if not number.is_finite() or number.copy_abs() > MAX_NUMBER or _exponent(number) < -MAX_DECIMALS:
             raise ValidationError("Not a number.")
         return number
 

@@ -6,7 +6,6 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import ParamSpec, cast
 
 import structlog
@@ -38,7 +37,7 @@ celery.config_from_object("celeryconfig")
 
 def configure(config: Config) -> None:
     """Say with which settings this process, and those it forks, work. Raises InvalidSetting."""
-    global _config
+    global _config  # noqa: PLW0603 - Celery calls tasks with their arguments and nothing else
     scheme, separator, rest = config.broker_url.partition("://")
     if scheme not in TRANSPORTS or not separator:
         raise InvalidSetting("BROKER_URL: it must start with amqp:// or redis://")
@@ -60,32 +59,31 @@ def task(function: Callable[P, None]) -> Callable[P, None]:
     return cast("Callable[P, None]", celery.task(function))
 
 
-def event_task(act: Callable[[Event], None]) -> Callable[[str], None]:
-    """A task that claims an event by its id and has `act` do what it asks for and finish it.
+def event_task(*, lease_seconds: float) -> Callable[[Callable[[Event], None]], Callable[[str], None]]:
+    """A task that claims an event by its id and has the function do what it asks for and finish it.
 
-    Whatever `act` raises ends in the event's row: an Unavailable and what nobody expected are tried again later (a
-    deploy may mend the latter), any other BridgeError fails the event at once. Nothing is left to Celery.
+    Whatever the function raises ends in the event's row: an Unavailable and what nobody expected are tried again later
+    (a deploy may mend the latter), any other BridgeError fails the event at once. Nothing is left to Celery.
     """
 
-    @wraps(act)
-    def perform(event_id: str) -> None:
-        with bound_contextvars(event_id=event_id), _uninterrupted(), presence.working():
-            event = _claim(event_id)
-            if event is not None:
-                with bound_contextvars(event_type=event.type, order_id=event.order_id, request_id=event.request_id):
+    def make(act: Callable[[Event], None]) -> Callable[[str], None]:
+        def perform(event_id: str) -> None:
+            with bound_contextvars(event_id=event_id), _uninterrupted(), presence.working():
+                if event := _claim(event_id, lease_seconds):
                     _attempt(act, event)
 
-    # Celery checks arguments against this, not against what `act` takes.
-    del perform.__wrapped__  # type: ignore[attr-defined]  # Set by wraps.
-    return task(perform)
+        # Celery names a task after these.
+        perform.__module__, perform.__name__, perform.__doc__ = act.__module__, act.__name__, act.__doc__
+        return task(perform)
+
+    return make
 
 
-def _claim(event_id: str) -> Event | None:
+def _claim(event_id: str, lease_seconds: float) -> Event | None:
+    worker = processes.own_name()
     try:
         with db.statement() as conn:
-            return events.claim_event(
-                conn, event_id=event_id, worker=processes.own_name(), lease_seconds=LEASE_SECONDS
-            )
+            return events.claim_event(conn, event_id=event_id, worker=worker, lease_seconds=lease_seconds)
     except Unavailable as error:
         log.warning("cannot claim the event; it will be rung again", error=error.message)
         return None
@@ -93,7 +91,8 @@ def _claim(event_id: str) -> Event | None:
 
 def _attempt(act: Callable[[Event], None], event: Event) -> None:
     try:
-        act(event)
+        with bound_contextvars(event_type=event.type, order_id=event.order_id, request_id=event.request_id):
+            act(event)
     except ClaimLost:
         log.warning("somebody else has the event by now; nothing was done")
     except Unavailable as error:
@@ -109,9 +108,7 @@ def _attempt(act: Callable[[Event], None], event: Event) -> None:
         log.info("event done", attempt=event.attempts)
 
 
-def _retry_later(
-    event: Event, error: Exception, *, code: str, message: str, retry_after: float | None = None
-) -> None:
+def _retry_later(event: Event, error: Exception, *, code: str, message: str, retry_after: float | None = None) -> None:
     log.warning("event to be retried", attempt=event.attempts, error_code=code, error=events.redact(message))
     with _recording() as conn:
         events.retry_later(

@@ -16,7 +16,7 @@ from bridge.rules.orders import CartFacts, LookUp, Nothing, OrderFacts
 from tasks import event_task, settings
 
 
-@event_task
+@event_task(lease_seconds=events.LEASE_SECONDS)
 def apply_event(event: Event) -> None:
     """Do to the ledger what an event asks for. Safe to run twice."""
     if event.source not in PLATFORMS:
@@ -47,7 +47,7 @@ def _apply(conn: Connection, facts: OrderFacts | CartFacts | Nothing, *, actor: 
         case OrderFacts():
             return _verdict(orders.reconcile(conn, facts, actor=actor))
         case CartFacts():
-            return {"status": "applied", "outcome": carts.follow(conn, facts, actor=actor)}
+            return _verdict(carts.follow(conn, facts, actor=actor))
         case Nothing(reason=reason):
             return {"status": "ignored", "outcome": reason}
 

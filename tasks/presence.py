@@ -68,7 +68,7 @@ def working() -> Iterator[None]:
         _work.done += 1
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types.
 def _begin(**_: object) -> None:
     # A child of a fork: its threads are its own to start, and its connections (bridge/db.py sees to those).
     _stop.clear()
@@ -78,7 +78,7 @@ def _begin(**_: object) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@worker_process_shutdown.connect
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]  # Celery has no types.
 def _finish(**_: object) -> None:
     _stop.set()
     Presence("worker").end()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -37,6 +38,7 @@ MAX_MESSAGE_LENGTH = 300
 
 # "Not now", said before anything was done: timed out while still listening, too early, too many.
 BUSY_STATUSES = frozenset({408, 425, 429})
+_SUCCESS, _REDIRECT, _SERVER_ERROR = 2, 3, 5  # Hundreds.
 
 # Full jitter: up to 0.5, 1, 2 … seconds.
 _BACK_OFF = wait_random_exponential(multiplier=0.5, max=8)
@@ -45,7 +47,7 @@ _NEVER_CONNECTED = (urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.N
 Json = dict[str, Any]
 
 
-class _TryAgain(Exception):
+class _PassingError(Exception):
     """One try failed in a way that may pass; `wait_seconds` is what the server asked for."""
 
     def __init__(self, reason: str, *, wait_seconds: float = 0.0) -> None:
@@ -53,7 +55,7 @@ class _TryAgain(Exception):
         super().__init__(reason)
 
 
-class _NotTaken(_TryAgain):
+class _NotTakenError(_PassingError):
     """The same, and the server certainly did not act on the request."""
 
 
@@ -81,23 +83,23 @@ class JsonServer:
 
     def get(self, path: str, **options: Any) -> Json:
         """Ask until there is an answer or it is time to give up."""
-        return self._repeat(_TryAgain, 0, "GET", path, **options)
+        return self._repeat(_PassingError, 0, "GET", path, **options)
 
     def post_once(self, path: str, *, settles_seconds: int, **options: Any) -> Json:
         """Have something done that must not be done twice: repeated only when it certainly was not done.
 
         When that is not certain, PlatformUnavailable asks to wait `settles_seconds` before looking.
         """
-        return self._repeat(_NotTaken, settles_seconds, "POST", path, **options)
+        return self._repeat(_NotTakenError, settles_seconds, "POST", path, **options)
 
     def ping(self, path: str) -> None:
         """Ask once, for any good answer."""
         try:
             self._send("GET", path, deadline=time.monotonic() + READ_SECONDS)
-        except _TryAgain as error:
+        except _PassingError as error:
             raise PlatformUnavailable(str(error)) from error
 
-    def _repeat(self, when: type[_TryAgain], settles_seconds: int, method: str, path: str, **options: Any) -> Json:
+    def _repeat(self, when: type[_PassingError], settles_seconds: int, method: str, path: str, **options: Any) -> Json:
         deadline = time.monotonic() + self._deadline_seconds
         retrying = Retrying(
             retry=retry_if_exception_type(when),
@@ -108,15 +110,15 @@ class JsonServer:
         )
         try:
             return retrying(self._ask, method, path, deadline=deadline, **options)
-        except _TryAgain as error:
-            settled = 0 if isinstance(error, _NotTaken) else settles_seconds
+        except _PassingError as error:
+            settled = 0 if isinstance(error, _NotTakenError) else settles_seconds
             retry_after = max(math.ceil(error.wait_seconds), settled, 2)
             raise PlatformUnavailable(str(error), retry_after=retry_after) from error
 
     def _ask(self, method: str, path: str, **options: Any) -> Json:
         answer = _find_object(self._send(method, path, **options))
         if answer is None:
-            raise _TryAgain("The platform's answer is not a JSON object.")
+            raise _PassingError("The platform's answer is not a JSON object.")
         return answer
 
     def _send(self, method: str, path: str, *, deadline: float, **options: Any) -> bytes:
@@ -141,23 +143,23 @@ def _read(response: requests.Response, deadline: float) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             raise PlatformUnavailable(f"The platform's answer is larger than {MAX_ANSWER_BYTES} bytes.")
         if time.monotonic() > deadline:
-            raise _TryAgain("The platform did not finish its answer in time.")
+            raise _PassingError("The platform did not finish its answer in time.")
     return bytes(body)
 
 
 def _check(response: requests.Response, body: bytes) -> None:
     status = response.status_code
-    if 200 <= status < 300:
+    if status // 100 == _SUCCESS:
         return
     if status in BUSY_STATUSES:
-        raise _NotTaken(f"The platform is busy (status {status}).", wait_seconds=_asked_to_wait(response))
-    if status >= 500:
-        raise _TryAgain(f"The platform failed (status {status}).", wait_seconds=_asked_to_wait(response))
-    if status < 400:
-        raise _TryAgain(f"The platform redirects (status {status}); its URL in our settings may be out of date.")
-    if status == 404 and body and _find_object(body) is None:
+        raise _NotTakenError(f"The platform is busy (status {status}).", wait_seconds=_asked_to_wait(response))
+    if status // 100 == _SERVER_ERROR:
+        raise _PassingError(f"The platform failed (status {status}).", wait_seconds=_asked_to_wait(response))
+    if status // 100 == _REDIRECT:
+        raise _PassingError(f"The platform redirects (status {status}); its URL in our settings may be out of date.")
+    if status == HTTPStatus.NOT_FOUND and body and _find_object(body) is None:
         # A proxy that has lost its backend for a moment says 404 too, in its own words.
-        raise _TryAgain("Something in front of the platform answered (status 404).")
+        raise _PassingError("Something in front of the platform answered (status 404).")
     raise PlatformRefused(f"The platform refused (status {status}): {_message(body)}", status=status)
 
 
@@ -187,13 +189,13 @@ def _asked_to_wait(response: requests.Response) -> float:
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _translated(error: Exception) -> _TryAgain:
+def _translated(error: Exception) -> _PassingError:
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     was_sent = not isinstance(error, requests.ConnectTimeout) and not isinstance(reason, _NEVER_CONNECTED)
     is_slow = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
     # The kind of error alone: its text would carry the URL and what is in it.
     message = "did not answer in time" if is_slow else f"cannot be reached ({type(error).__name__})"
-    return (_TryAgain if was_sent else _NotTaken)(f"The platform {message}.")
+    return (_PassingError if was_sent else _NotTakenError)(f"The platform {message}.")
 
 
 def _wait(state: RetryCallState) -> float:
@@ -208,4 +210,4 @@ class _StopIfAskedTooLong(stop_base):
 
 def _seconds_asked(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    return error.wait_seconds if isinstance(error, _TryAgain) else 0.0
+    return error.wait_seconds if isinstance(error, _PassingError) else 0.0

@@ -1,4 +1,4 @@
-"""Who stands on days that are being closed to sale, and how they are let go without missing anybody who comes meanwhile."""
+"""Who stands on days that are being closed, and how they are let go without missing anybody who comes meanwhile."""
 
 from __future__ import annotations
 

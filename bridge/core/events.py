@@ -1,4 +1,4 @@
-"""What becomes of an event: received once, rung until somebody claims it, and finished with its effect or not at all."""
+"""What becomes of an event: received once, rung until somebody claims it, finished together with its effect."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ Status = Literal["pending", "applied", "ignored", "failed", "discarded"]
 WINDOW = 500  # Seconds of work for the slowest worker, and few enough to ring again without drowning the broker.
 # Longer than Celery lets a task run (task_time_limit in celeryconfig.py), so that nobody has an event taken away.
 LEASE_SECONDS = 90
+# Outgoing calls also need time to settle at the other end (REFUND_SETTLES_SECONDS in bridge/clients/medusa.py).
+OUTGOING_LEASE_SECONDS = 150
 
 # 16 attempts (the default of attempts_left) wait 15 times: 1, 2, 4 … 512 and then 900 s, together 92 minutes at most
 # and, as each wait is drawn from the whole range, 46 on average: longer than a deploy or a common outage takes.
@@ -85,7 +87,7 @@ def receive_event(
     *,
     source: str,
     dedupe_key: str,
-    type: str,
+    type: str,  # noqa: A002 - the field's word, on the wire and in the table
     raw: bytes,
     headers: dict[str, Any],
     order_id: str | None,
@@ -138,23 +140,24 @@ def unring_events(conn: Connection, *, ids: Sequence[str]) -> None:
     conn.execute(_sql.unring_events, {"ids": list(ids)})
 
 
-def claim_event(
-    conn: Connection, *, event_id: str, worker: str, lease_seconds: float = LEASE_SECONDS
-) -> Event | None:
+def claim_event(conn: Connection, *, event_id: str, worker: str, lease_seconds: float = LEASE_SECONDS) -> Event | None:
     """The event, for `worker` alone until the lease ends; None when it is not to be had.
 
     Counts the attempt, so call it in a transaction of its own (or `db.statement()`), committed before the attempt.
     An event whose workers died until no attempt was left fails here.
     """
-    row = conn.execute(
-        _sql.claim_event, {"id": event_id, "worker": worker, "lease_seconds": lease_seconds}
-    ).fetchone()
+    row = conn.execute(_sql.claim_event, {"id": event_id, "worker": worker, "lease_seconds": lease_seconds}).fetchone()
     if row is None:
         lost = WorkerLost()
         conn.execute(_sql.give_up_lost, {"id": event_id, "error_code": lost.code, "error": lost.message})
         return None
     row.pop("synchronous_commit")
     return Event(**row)
+
+
+def free_lost_claims(conn: Connection) -> int:
+    """Make events of workers that were not heard of for 20 s due at once, and say how many; see the query."""
+    return conn.execute(_sql.free_lost_claims, {"queue": EVENTS}).rowcount
 
 
 def finish_event(
@@ -197,7 +200,8 @@ def retry_later(
     `retry_after` is the least to wait, in seconds. Raises ClaimLost.
     """
     if event.attempts_left < 1:
-        return fail_event(conn, event, error_code=error_code, error=error, traceback=traceback)
+        fail_event(conn, event, error_code=error_code, error=error, traceback=traceback)
+        return
     _end(
         conn,
         _sql.retry_later,
@@ -209,9 +213,7 @@ def retry_later(
     )
 
 
-def fail_event(
-    conn: Connection, event: Event, *, error_code: str, error: str, traceback: str | None = None
-) -> None:
+def fail_event(conn: Connection, event: Event, *, error_code: str, error: str, traceback: str | None = None) -> None:
     """End the claim: the event needs a person. Raises ClaimLost."""
     finish_event(conn, event, status="failed", error_code=error_code, error=error, traceback=traceback)
 

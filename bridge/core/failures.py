@@ -38,7 +38,7 @@ def list_events(
     conn: Connection,
     *,
     status: str | None = None,
-    type: str | None = None,
+    type: str | None = None,  # noqa: A002 - the field's word, on the wire and in the table
     order_id: str | None = None,
     source: str | None = None,
     since: datetime | None = None,
@@ -49,11 +49,9 @@ def list_events(
 ) -> tuple[list[dict[str, Any]], int]:
     """A page of events without their bodies, the newest first, and how many there are in all.
 
-    The count is exact up to COUNT_LIMIT and stops there. `q` looks through the newest SEARCH_LIMIT of the others' match.
+    The count is exact up to COUNT_LIMIT and stops there. `q` is looked for in the newest SEARCH_LIMIT of the rest.
     """
-    wanted = EventFilter(
-        status=status, type=type, order_id=order_id, source=source, since=since, until=until, q=q
-    )
+    wanted = EventFilter(status=status, type=type, order_id=order_id, source=source, since=since, until=until, q=q)
     rows = _find(conn, wanted, limit=limit, offset=offset)
     counted = _values(wanted) | {"limit": COUNT_LIMIT}
     return rows, one(conn.execute(_sql.count_events, counted, prepare=False))["count"]
@@ -89,7 +87,13 @@ def retry_event(conn: Connection, event_id: str, *, actor: str) -> None:
         raise EventNotRetryable
 
 
-def retry_events(conn: Connection, filter: EventFilter, *, actor: str, dry_run: bool = False) -> dict[str, int]:
+def retry_events(
+    conn: Connection,
+    filter: EventFilter,  # noqa: A002 - the contract's word
+    *,
+    actor: str,
+    dry_run: bool = False,
+) -> dict[str, int]:
     """Retry whatever the filter finds: `{"matched", "retried"}`, at most BULK_LIMIT a call.
 
     Without a status only failed ones are meant: what is ignored or discarded is so on purpose.

@@ -54,6 +54,16 @@ def find_stuck(database_url: str) -> list[str]:
         return [row["kind"] for row in conn.execute(_sql.find_stuck, {"queues": _QUEUES})]
 
 
+def broker_trouble(conn: Connection) -> str | None:
+    """Why no relay reaches the broker; None when one does, or when there is no relay to know."""
+    rows = conn.execute(
+        "SELECT state ->> 'broker' AS broker FROM process"
+        " WHERE kind = 'relay' AND seen_at > now() - INTERVAL '1 minute' ORDER BY seen_at DESC"
+    ).fetchall()
+    troubles: list[str] = [row["broker"] for row in rows if row["broker"] not in {None, "ok"}]
+    return troubles[0] if troubles and len(troubles) == len(rows) else None
+
+
 def relay_lag(conn: Connection) -> float:
     """For how many seconds the longest due event has waited for the relay; 0 when there is none."""
     seconds: float = one(conn.execute(_sql.relay_lag, {"queues": _QUEUES}))["seconds"]

@@ -53,7 +53,7 @@ class Deleted:
 def create_resource(
     conn: Connection,
     *,
-    type: str,
+    type: str,  # noqa: A002  # the contract's word
     name: str,
     time_zone: str,
     description: str | None = None,
@@ -63,7 +63,7 @@ def create_resource(
     shortfall_policy: str = "flag",
     overbook_limit: int = 0,
 ) -> Resource:
-    """A new resource, sold by the day and open on none yet. Raises InvalidData for a zone the database does not know."""
+    """A new resource, sold by the day, open on none yet. Raises InvalidData for a zone the database does not know."""
     _check_time_zone(conn, time_zone)
     resource_id = new_id("res")
     conn.execute(
@@ -103,7 +103,7 @@ def list_resources(
     *,
     limit: int,
     offset: int,
-    type: str | None = None,
+    type: str | None = None,  # noqa: A002  # the contract's word
     is_active: bool | None = None,
     q: str | None = None,
     include_deleted: bool = False,

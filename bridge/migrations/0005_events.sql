@@ -44,6 +44,7 @@ CREATE TABLE event (
 CREATE INDEX event_due ON event (queue, next_attempt_at) WHERE status = 'pending';  -- For ring_due_events.
 -- For the relay's window and the watchdog: never more rows than the window.
 CREATE INDEX event_rung ON event (queue, rung_at) WHERE status = 'pending' AND rung_at IS NOT NULL;
+CREATE INDEX event_claimed ON event (claimed_by) WHERE status = 'pending' AND claimed_by IS NOT NULL;  -- For free_lost_claims.
 CREATE INDEX event_failed ON event (queue) WHERE status = 'failed';              -- For list_queues.
 CREATE INDEX event_listing ON event (received_at DESC, id DESC);                 -- For list_events of all,
 CREATE INDEX event_by_status ON event (status, received_at DESC, id DESC);       -- by status,

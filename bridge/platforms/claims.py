@@ -23,7 +23,7 @@ _Value = TypeVar("_Value")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """The field it is raised for says nothing usable; the message goes on after the field's name."""
 
 
@@ -77,14 +77,14 @@ class Claims:
         first, last = self.get("start_date"), self.get("end_date")
         try:
             return () if first is None and last is None else _days_between(first, last)
-        except _Unreadable as problem:
+        except _UnreadableError as problem:
             self.complaints.append(f"start_date to end_date {problem}.")
             return ()
 
     def _read(self, name: str, parse: Callable[[object], _Value], otherwise: _Value) -> _Value:
         try:
             return parse(self.get(name))
-        except _Unreadable as problem:
+        except _UnreadableError as problem:
             # Never quotes what was written: it may be long, or hold what a database cannot store.
             self.complaints.append(f"{name} {problem}.")
             return otherwise
@@ -94,11 +94,11 @@ def _text(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _Unreadable("is not a text")
+        raise _UnreadableError("is not a text")
     if len(value) > MAX_TEXT_LENGTH:
-        raise _Unreadable(f"is longer than {MAX_TEXT_LENGTH} characters")
+        raise _UnreadableError(f"is longer than {MAX_TEXT_LENGTH} characters")
     if not is_storable(value):
-        raise _Unreadable("has characters that cannot be stored")
+        raise _UnreadableError("has characters that cannot be stored")
     return value.strip() or None
 
 
@@ -108,19 +108,19 @@ def _instant(value: object) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None:
-            raise _Unreadable("has no time zone")
+            raise _UnreadableError("has no time zone")
         return instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise _Unreadable("is not a time") from error
+        raise _UnreadableError("is not a time") from error
 
 
 def _hold_list(value: object) -> list[str | None]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _Unreadable("is not a list")
+        raise _UnreadableError("is not a list")
     if len(value) > MAX_HOLD_IDS:
-        raise _Unreadable(f"names more than {MAX_HOLD_IDS} holds")
+        raise _UnreadableError(f"names more than {MAX_HOLD_IDS} holds")
     return [_text(_hold_id(item)) for item in value]
 
 
@@ -128,7 +128,7 @@ def _hold_id(item: object) -> object:
     if not isinstance(item, dict):
         return item
     if not (hold_id := item.get("id") or item.get("hold_id")):
-        raise _Unreadable("has an entry without an id")
+        raise _UnreadableError("has an entry without an id")
     return hold_id
 
 
@@ -138,21 +138,21 @@ def _date_list(value: object) -> tuple[date, ...]:
     # One more piece than is allowed is enough to know that there are too many.
     items = [piece for piece in value.split(",", MAX_DATES) if piece.strip()] if isinstance(value, str) else value
     if not isinstance(items, list):
-        raise _Unreadable("is not a list of dates")
+        raise _UnreadableError("is not a list of dates")
     if len(items) > MAX_DATES:
-        raise _Unreadable(f"names more than {MAX_DATES} dates")
+        raise _UnreadableError(f"names more than {MAX_DATES} dates")
     return tuple(sorted({_date(item) for item in items}))
 
 
 def _days_between(first: object, last: object) -> tuple[date, ...]:
     if first is None or last is None:
-        raise _Unreadable("lacks one of the two")
+        raise _UnreadableError("lacks one of the two")
     start, end = _date(first), _date(last)
     length = (end - start).days + 1
     if length < 1:
-        raise _Unreadable("ends before it starts")
+        raise _UnreadableError("ends before it starts")
     if length > MAX_RANGE_DAYS:
-        raise _Unreadable(f"is longer than {MAX_RANGE_DAYS} days")
+        raise _UnreadableError(f"is longer than {MAX_RANGE_DAYS} days")
     return tuple(start + timedelta(days=offset) for offset in range(length))
 
 
@@ -160,8 +160,8 @@ def _date(value: object) -> date:
     # Nothing but YYYY-MM-DD: which day a time falls on depends on a zone that is not written here.
     text = value.strip() if isinstance(value, str) else ""
     if not _DATE.fullmatch(text):
-        raise _Unreadable("does not say dates such as 2026-12-24")
+        raise _UnreadableError("does not say dates such as 2026-12-24")
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise _Unreadable("says a date that no calendar has") from error
+        raise _UnreadableError("says a date that no calendar has") from error

@@ -170,7 +170,8 @@ class _Planner:
             return
         if not quantity or any(problem.startswith(f"line {line.id}:") for problem in self.result.problems):
             return
-        if line.complaint:
+        names_a_booking = line.hold_ids or line.resource_id or line.slot_id or line.service_id
+        if line.complaint and names_a_booking:
             self.result.problems.append(f"line {line.id}: {line.complaint}")
         elif line.resource_id is not None:
             self._want_what_it_says(line, line.resource_id, quantity)

@@ -98,6 +98,15 @@ SELECT
     request_id, set_config('synchronous_commit', 'off', true) AS synchronous_commit
 FROM claimed
 
+-- name: free_lost_claims
+-- Ends the leases of workers that were there and are not heard of any more. Only of events whose whole effect is in
+-- this database: should the worker live after all, it will not be able to finish, and its effect rolls back.
+UPDATE event e SET next_attempt_at = statement_timestamp(), claimed_until = statement_timestamp()
+FROM process p
+WHERE p.kind = 'worker' AND p.seen_at < statement_timestamp() - INTERVAL '20 seconds'
+    AND e.claimed_by = p.name AND e.status = 'pending' AND e.claimed_until > statement_timestamp()
+    AND e.queue = %(queue)s
+
 -- name: give_up_lost
 -- Fails an event whose workers died until no attempt was left.
 UPDATE event SET

@@ -38,8 +38,8 @@ ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s OFFSET %(offset)s;
 SELECT f.on_date AS date, f.free AS available
 FROM resource r
 CROSS JOIN LATERAL (
-    SELECT array_agg(r.id) AS resources, array_agg(n::bigint) AS slots
-    FROM generate_series(%(slot_no)s - 60, %(slot_no)s + 60) AS n
+    SELECT array_agg(%(resource_id)s::text) AS resources, array_agg(n::bigint) AS slots
+    FROM generate_series(%(slot_no)s::bigint - 60, %(slot_no)s + 60) AS n
     WHERE n >= (now() AT TIME ZONE r.time_zone)::date - DATE '1970-01-01'
 ) range
 CROSS JOIN LATERAL free_slots(range.resources, range.slots) f

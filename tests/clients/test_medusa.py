@@ -1,16 +1,12 @@
-"""Medusa as a server that answers well, badly, late or not at all."""
+"""What Medusa is asked, and what its answers are taken for. How any server is asked: test_servers.py."""
 
 from __future__ import annotations
 
 import base64
 import json
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +15,6 @@ import requests
 import responses
 import urllib3
 
-from bridge.clients import servers
 from bridge.clients.medusa import CART_FIELDS, ORDER_FIELDS, REFUND_SETTLES_SECONDS, Medusa
 from bridge.config import Config
 from bridge.errors import PlatformNotConfigured, PlatformRefused, PlatformUnavailable
@@ -98,85 +93,6 @@ def test_what_is_no_id_is_not_asked_for(medusa: Medusa, order_id: str) -> None:
     assert caught.value.details["status"] == 404
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 301, 302, 307])
-def test_what_may_pass_is_tried_four_times(
-    server: responses.RequestsMock, medusa: Medusa, slept: list[float], status: int
-) -> None:
-    server.get(ORDER, status=status, headers={"location": "https://elsewhere.test/"})
-
-    error = unavailable(lambda: medusa.get_order("order_1"))
-
-    assert len(server.calls) == 4
-    assert len(slept) == 3
-    assert all(wait <= limit for wait, limit in zip(slept, (0.5, 1, 2), strict=True))
-    assert str(status) in error.message
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 422])
-def test_a_refusal_is_final(server: responses.RequestsMock, medusa: Medusa, slept: list[float], status: int) -> None:
-    server.get(ORDER, status=status, json={"type": "some_type", "message": "Order with id: order_1 was not found"})
-
-    with pytest.raises(PlatformRefused, match="Order with id: order_1 was not found") as caught:
-        medusa.get_order("order_1")
-
-    assert caught.value.details == {"status": status}
-    assert (len(server.calls), slept) == (1, [])
-
-
-def test_a_refusal_need_not_give_a_reason(server: responses.RequestsMock, medusa: Medusa) -> None:
-    server.get(ORDER, status=404)
-
-    with pytest.raises(PlatformRefused, match="no reason given"):
-        medusa.get_order("order_1")
-
-
-def test_a_proxy_that_lost_its_backend_has_not_lost_the_order(server: responses.RequestsMock, medusa: Medusa) -> None:
-    server.get(ORDER, status=404, body="404 page not found")
-
-    unavailable(lambda: medusa.get_order("order_1"))
-
-
-def test_a_passing_failure_is_not_noticed(server: responses.RequestsMock, medusa: Medusa) -> None:
-    server.get(ORDER, status=503)
-    server.get(ORDER, body=requests.ConnectionError("reset"))
-    server.get(ORDER, body=requests.ReadTimeout("slow"))
-    server.get(ORDER, json={"order": {"id": "order_1"}})
-
-    assert medusa.get_order("order_1") == {"id": "order_1"}
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        requests.ConnectTimeout("x"),
-        requests.ReadTimeout("x"),
-        requests.ConnectionError("x"),
-        requests.exceptions.ChunkedEncodingError("x"),
-    ],
-)
-def test_a_server_that_is_not_there_is_unavailable(
-    server: responses.RequestsMock, medusa: Medusa, error: Exception
-) -> None:
-    server.get(ORDER, body=error)
-
-    unavailable(lambda: medusa.get_order("order_1"))
-
-    assert len(server.calls) == 4
-
-
-@pytest.mark.parametrize(
-    "body", ["", '{"order": {"id": "order_1"', "<html>Welcome</html>", "[]", "null", "7", "[" * 100_000, b"\xff\xfe"]
-)
-def test_an_answer_that_is_no_object_is_asked_for_again(
-    server: responses.RequestsMock, medusa: Medusa, body: str | bytes
-) -> None:
-    server.get(ORDER, body=body)
-
-    unavailable(lambda: medusa.get_order("order_1"))
-
-    assert len(server.calls) == 4
-
-
 @pytest.mark.parametrize("answer", [{}, {"order": None}, {"order": []}, {"order": {}}, {"order": {"id": "order_2"}}])
 def test_another_order_than_the_one_asked_for_is_not_taken(
     server: responses.RequestsMock, medusa: Medusa, answer: dict[str, Any]
@@ -184,95 +100,6 @@ def test_another_order_than_the_one_asked_for_is_not_taken(
     server.get(ORDER, json=answer)
 
     unavailable(lambda: medusa.get_order("order_1"))
-
-
-def test_an_answer_without_end_is_not_read(server: responses.RequestsMock, medusa: Medusa) -> None:
-    server.get(ORDER, body=b" " * (servers.MAX_ANSWER_BYTES + 1))
-
-    assert "larger" in unavailable(lambda: medusa.get_order("order_1")).message
-
-
-def test_retry_after_in_seconds_is_honoured(server: responses.RequestsMock, medusa: Medusa, slept: list[float]) -> None:
-    server.get(ORDER, status=429, headers={"retry-after": "7"})
-    server.get(ORDER, json={"order": {"id": "order_1"}})
-
-    medusa.get_order("order_1")
-
-    assert 7 <= slept[0] <= 7.5
-
-
-def test_retry_after_as_a_date_is_honoured(server: responses.RequestsMock, medusa: Medusa, slept: list[float]) -> None:
-    until = datetime.now(UTC) + timedelta(seconds=10)
-    server.get(ORDER, status=503, headers={"retry-after": format_datetime(until, usegmt=True)})
-    server.get(ORDER, json={"order": {"id": "order_1"}})
-
-    medusa.get_order("order_1")
-
-    assert 8 <= slept[0] <= 10.5
-
-
-@pytest.mark.parametrize("value", ["soon", "-5", "1.5", "", "²", "Wed, 21 Oct 2015 07:28:00 GMT", "99 Foo 2026"])
-def test_a_retry_after_that_says_nothing_is_passed_over(
-    server: responses.RequestsMock, medusa: Medusa, slept: list[float], value: str
-) -> None:
-    server.get(ORDER, status=503, headers={"retry-after": value.encode("latin-1").decode("latin-1")})
-
-    unavailable(lambda: medusa.get_order("order_1"))
-
-    assert max(slept) <= 2
-
-
-def test_a_long_retry_after_is_left_to_the_caller(
-    server: responses.RequestsMock, medusa: Medusa, slept: list[float]
-) -> None:
-    server.get(ORDER, status=503, headers={"retry-after": "120"})
-
-    error = unavailable(lambda: medusa.get_order("order_1"))
-
-    assert error.retry_after == 120
-    assert (len(server.calls), slept) == (1, [])
-
-
-def test_short_waits_do_not_add_up_past_the_deadline(server: responses.RequestsMock, slept: list[float]) -> None:
-    server.get(ORDER, status=503, headers={"retry-after": "5"})
-
-    error = unavailable(lambda: Medusa(CONFIG, deadline_seconds=4, sleep=slept.append).get_order("order_1"))
-
-    assert (error.retry_after, slept) == (5, [])
-
-
-def test_a_trickle_ends_at_the_deadline(slept: list[float]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_trickle, args=(listener,), daemon=True).start()
-        config = Config(medusa_url=f"http://127.0.0.1:{listener.getsockname()[1]}", medusa_api_key="sk_test")
-        started = time.monotonic()
-
-        unavailable(lambda: Medusa(config, deadline_seconds=0.5, sleep=slept.append).get_order("order_1"))
-
-        assert time.monotonic() - started < 3
-
-
-def _trickle(listener: socket.socket) -> None:
-    connection, _ = listener.accept()
-    with connection:
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
-        try:
-            while True:
-                connection.sendall(b" ")
-                time.sleep(0.05)
-        except OSError:
-            return
-
-
-def test_a_ping_asks_once(server: responses.RequestsMock, medusa: Medusa, slept: list[float]) -> None:
-    server.get(f"{URL}/health", body="OK")
-    server.get(f"{URL}/health", status=503)
-
-    medusa.ping()
-    unavailable(medusa.ping)
-
-    assert (len(server.calls), slept) == (2, [])
 
 
 class Shop:
@@ -413,7 +240,7 @@ def test_a_refund_that_may_have_been_taken_is_not_sent_again(
                 urllib3.exceptions.MaxRetryError(
                     None,
                     "/",
-                    urllib3.exceptions.NewConnectionError(None, "refused"),  # type: ignore[arg-type]
+                    urllib3.exceptions.NewConnectionError(None, "refused"),
                 )
             )
         },
@@ -449,3 +276,9 @@ def test_no_refund_is_made_where_those_made_cannot_be_seen(server: responses.Req
 def test_a_refund_needs_an_amount_and_a_note(medusa: Medusa, amount: str, note: str) -> None:
     with pytest.raises(ValueError, match="refund"):
         medusa.refund_payment("pay_1", Decimal(amount), note)
+
+
+def test_a_ping_asks_for_the_health(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(f"{URL}/health", body="OK")
+
+    medusa.ping()

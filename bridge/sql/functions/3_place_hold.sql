@@ -14,7 +14,7 @@ LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_resource record;
-    v_usual boolean;
+    v_short boolean;
     v_term interval;
 BEGIN
     SELECT r.grain, r.time_zone, r.hold_minutes, r.is_active AND r.deleted_at IS NULL AS is_sold,
@@ -46,40 +46,40 @@ BEGIN
     PERFORM FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
     JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
     WHERE c.held + c.allocated + w.quantity > c.max_capacity;
-    IF FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities) THEN
-        outcome := 'short';
-        details := describe_slots(p_resources, p_slots, p_quantities);
-        RETURN;
-    END IF;
+    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities);
 
-    PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
-    JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
-    ORDER BY c.resource_id, c.slot_no FOR UPDATE OF c;
+    IF NOT v_short THEN
+        PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+        JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+        ORDER BY c.resource_id, c.slot_no FOR UPDATE OF c;
 
-    -- The decision. Each statement reads afresh, so all of this is what the lock protects: counters, blackouts (made
-    -- under the same locks) and the resource (switched off under the same locks).
-    SELECT count(*) = cardinality(p_slots) AND bool_and(
-            r.is_active AND r.deleted_at IS NULL AND NOT c.closed AND c.held + c.allocated + w.quantity <= c.max_capacity
-            AND NOT EXISTS (
-                SELECT FROM blackout b WHERE b.deleted_at IS NULL AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
-                    AND c.on_date BETWEEN b.starts_on AND b.ends_on))
-    INTO v_usual
-    FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
-    JOIN resource r ON r.id = w.resource_id
-    JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no;
-    IF NOT v_usual THEN
-        PERFORM expire_claims(p_resources, p_slots);
-        IF NOT slots_fit(p_resources, p_slots, p_quantities) THEN
-            -- The same request may have won while this one waited for the lock.
-            SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
-            INTO hold_id, outcome
-            FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
-            IF NOT FOUND THEN
-                outcome := 'short';
-                details := describe_slots(p_resources, p_slots, p_quantities);
-            END IF;
-            RETURN;
+        -- The decision. Each statement reads afresh, so all of this is what the lock protects: counters, blackouts
+        -- (made under the same locks) and the resource (switched off under the same locks).
+        SELECT count(*) < cardinality(p_slots) OR NOT bool_and(
+                r.is_active AND r.deleted_at IS NULL AND NOT c.closed AND c.held + c.allocated + w.quantity <= c.max_capacity
+                AND NOT EXISTS (
+                    SELECT FROM blackout b
+                    WHERE b.deleted_at IS NULL AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
+                        AND c.on_date BETWEEN b.starts_on AND b.ends_on))
+        INTO v_short
+        FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+        JOIN resource r ON r.id = w.resource_id
+        JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no;
+        IF v_short THEN
+            PERFORM expire_claims(p_resources, p_slots);
+            v_short := NOT slots_fit(p_resources, p_slots, p_quantities);
         END IF;
+    END IF;
+    IF v_short THEN
+        -- The same request may have won since this one looked for it: then its seats are why there is no room.
+        SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
+        INTO hold_id, outcome
+        FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+        IF NOT FOUND THEN
+            outcome := 'short';
+            details := describe_slots(p_resources, p_slots, p_quantities);
+        END IF;
+        RETURN;
     END IF;
 
     v_term := coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term);

@@ -36,6 +36,7 @@ blueprint.before_request(limit_writes)
 _shown = HoldSchema()
 _confirmed = ConfirmedHoldSchema()
 _beacon = BeaconSchema()
+_PLATFORM_SECONDS = 5  # As long as a browser may be kept waiting for another server.
 _PRIVATE = ("customer_email", "metadata", "idempotency_token")
 
 
@@ -185,10 +186,10 @@ def _check_with_platform(hold_id: str, body: dict[str, Any]) -> None:
     if not settings().medusa_url:
         raise errors.Unauthorized
     try:
-        order = Medusa(settings()).get_order(body["order_id"])
-    except errors.PlatformRefused as error:
+        order = Medusa(settings(), deadline_seconds=_PLATFORM_SECONDS).get_order(body["order_id"])
+        facts = read_order(order)
+    except (errors.PlatformRefused, errors.UnreadableEvent) as error:
         raise errors.Unauthorized from error
-    facts = read_order(order)
     if facts.is_cancelled or not facts.is_placed or not _is_paid(order) or not _names(facts, hold_id, body["line_item_id"]):
         raise errors.Unauthorized
 

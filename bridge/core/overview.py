@@ -1,0 +1,27 @@
+"""How the bridge is doing, in the few numbers that say whether somebody must get up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.core import audits, failures, processes, shortfalls
+from bridge.db import Connection
+
+
+def get_overview(conn: Connection) -> dict[str, Any]:
+    """The numbers of every part: queues, relay, processes, auditor, shortfalls. `audit_drift` is None before an audit."""
+    queues = failures.list_queues(conn)
+    alive = [process["kind"] for process in failures.list_workers(conn) if process["alive"]]
+    audit = audits.last_audit(conn)
+    _first, open_shortfalls = shortfalls.list_shortfalls(conn, status="open", limit=1)
+    return {
+        "failed": sum(queue["failed"] for queue in queues),
+        "pending": sum(queue["pending"] for queue in queues),
+        "oldest_pending_seconds": max((queue["oldest_pending_seconds"] or 0.0 for queue in queues), default=0.0),
+        "relay_lag_seconds": processes.relay_lag(conn),
+        "paused_queues": [queue["name"] for queue in queues if queue["paused"]],
+        "alive": {kind: alive.count(kind) for kind in ("web", "relay", "worker", "beat")},
+        "audit_drift": audit["drift"] if audit else None,
+        "audit_checked_at": audit["checked_at"] if audit else None,
+        "open_shortfalls": open_shortfalls,
+    }

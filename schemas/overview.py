@@ -1,0 +1,42 @@
+"""How the bridge is doing, in a few numbers."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from schemas.events import Json
+from schemas.fields import Count, Instant
+
+
+class OverviewSchema(Schema):
+    """The numbers that say whether somebody must get up."""
+
+    failed = Count()
+    pending = Count()
+    oldest_pending_seconds = fields.Float()
+    relay_lag_seconds = fields.Float()
+    paused_queues = fields.List(fields.String())
+    alive = fields.Dict(keys=fields.String(), values=fields.Integer())
+    audit_drift = Count(metadata={"description": "Must be 0; null before the first audit."})
+    audit_checked_at = Instant()
+    open_shortfalls = Count()
+
+
+class OverviewAnswerSchema(Schema):
+    """How the bridge is doing."""
+
+    overview = fields.Nested(OverviewSchema)
+
+
+class AuditSchema(Schema):
+    """What the auditor found."""
+
+    checked_at = Instant()
+    drift = Count()
+    findings = Json()
+
+
+class AuditAnswerSchema(Schema):
+    """The last audit; null before the first."""
+
+    audit = fields.Nested(AuditSchema, allow_none=True)
