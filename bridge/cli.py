@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
+import orjson
+import requests
 
 from bridge import db
+from bridge.clients import webhooks
 from bridge.config import Config
 from bridge.core import audits, keys
 from bridge.errors import BridgeError
@@ -125,6 +128,24 @@ def demo(config: Config) -> None:
     click.echo("The demo catalogue is loaded." if loaded else "The demo catalogue is there already.")
 
 
+@main.command()
+@click.argument("captured", type=click.File("rb"))
+@click.option("--order", "order_id", help="Make the event about this order.")
+@click.option("--hold", "hold_id", help="Make the order's first line name this hold, and drop its others.")
+@click.option("--quantity", type=click.IntRange(min=1), help="The quantity of that line.")
+def send(captured: BinaryIO, order_id: str | None, hold_id: str | None, quantity: int | None) -> None:
+    """Sign a captured event as the platform would, and post it to the running bridge."""
+    config = Config.from_env()
+    config.require("webhook_secrets")
+    body = webhooks.retarget(orjson.loads(captured.read()), order_id=order_id, hold_id=hold_id, quantity=quantity)
+    try:
+        answer = webhooks.send(f"http://{config.host}:{config.port}/webhooks/medusa", config.webhook_secrets[0], body)
+    except requests.RequestException as error:
+        raise click.ClickException(f"The bridge does not answer: {error}") from error
+    click.echo(f"{answer.status_code} {answer.text}")
+    sys.exit(0 if answer.ok else 1)
+
+
 @main.group("keys")
 def keys_group() -> None:
     """API keys: create, list, revoke."""
@@ -132,7 +153,9 @@ def keys_group() -> None:
 
 @keys_group.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(keys.SCOPES), help="May be repeated.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice(keys.SCOPES), help="May be repeated."
+)
 @_with_database
 def create_key(_config: Config, name: str, scopes: tuple[str, ...]) -> None:
     """Make a key called NAME. It is shown once."""
@@ -151,7 +174,9 @@ def list_keys(_config: Config) -> None:
     for key in rows:
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
         used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
-        click.echo(f"{key.id}  {key.prefix}…  {','.join(key.scopes):<18}  {state:<24}  last used {used:<16}  {key.name}")
+        click.echo(
+            f"{key.id}  {key.prefix}…  {','.join(key.scopes):<18}  {state:<24}  last used {used:<16}  {key.name}"
+        )
     if not rows:
         click.echo("No keys yet: make one with `python -m bridge keys create NAME --scope admin`.")
 

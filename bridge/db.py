@@ -37,7 +37,7 @@ set_json_loads(orjson.loads)
 
 def configure(database_url: str) -> None:
     """Say which database this process uses. Connections are opened when first needed."""
-    global _url
+    global _url  # noqa: PLW0603  # the one thing a process knows of its database
     _url = database_url
     close()
 
@@ -98,7 +98,8 @@ def migrate(database_url: str) -> list[str]:
         connection.execute("SET statement_timeout = 0")
         connection.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, digest text, applied_at timestamptz DEFAULT now())"
+            "CREATE TABLE IF NOT EXISTS migration"
+            " (name text PRIMARY KEY, digest text, applied_at timestamptz DEFAULT now())"
         )
         applied = []
         for name, digest, text in _pending(connection):

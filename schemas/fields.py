@@ -90,7 +90,7 @@ class Metadata(fields.Dict):
         super().__init__(keys=fields.String(), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
-        content: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)
+        content: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]  # untyped in marshmallow
         if len(orjson.dumps(content)) > _METADATA_BYTES:
             raise ValidationError("Longer than 16 KiB.")
         if _depth(content) > _METADATA_DEPTH:

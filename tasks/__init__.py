@@ -15,8 +15,10 @@ from structlog.contextvars import bound_contextvars
 
 from bridge import db
 from bridge.config import Config
-from bridge.core import events, processes
-from bridge.core.events import ClaimLost, Event
+
+# By name: a module called events stands in this package too.
+from bridge.core.events import ClaimLost, Event, claim_event, fail_event, redact, retry_later
+from bridge.core.processes import own_name
 from bridge.errors import BridgeError, InvalidSetting, Unavailable
 from tasks import presence
 
@@ -80,10 +82,10 @@ def event_task(*, lease_seconds: float) -> Callable[[Callable[[Event], None]], C
 
 
 def _claim(event_id: str, lease_seconds: float) -> Event | None:
-    worker = processes.own_name()
+    worker = own_name()
     try:
         with db.statement() as conn:
-            return events.claim_event(conn, event_id=event_id, worker=worker, lease_seconds=lease_seconds)
+            return claim_event(conn, event_id=event_id, worker=worker, lease_seconds=lease_seconds)
     except Unavailable as error:
         log.warning("cannot claim the event; it will be rung again", error=error.message)
         return None
@@ -109,17 +111,15 @@ def _attempt(act: Callable[[Event], None], event: Event) -> None:
 
 
 def _retry_later(event: Event, error: Exception, *, code: str, message: str, retry_after: float | None = None) -> None:
-    log.warning("event to be retried", attempt=event.attempts, error_code=code, error=events.redact(message))
+    log.warning("event to be retried", attempt=event.attempts, error_code=code, error=redact(message))
     with _recording() as conn:
-        events.retry_later(
-            conn, event, error_code=code, error=message, traceback=_format(error), retry_after=retry_after
-        )
+        retry_later(conn, event, error_code=code, error=message, traceback=_format(error), retry_after=retry_after)
 
 
 def _fail(event: Event, error: BridgeError) -> None:
-    log.error("event failed", attempt=event.attempts, error_code=error.code, error=events.redact(error.message))
+    log.error("event failed", attempt=event.attempts, error_code=error.code, error=redact(error.message))
     with _recording() as conn:
-        events.fail_event(conn, event, error_code=error.code, error=error.message, traceback=_format(error))
+        fail_event(conn, event, error_code=error.code, error=error.message, traceback=_format(error))
 
 
 @contextmanager

@@ -85,9 +85,7 @@ def make_allocation(conn: Connection, resource_id: str, dates: list[date], quant
 
 def lapse(conn: Connection, *hold_ids: str) -> None:
     """Make holds lapse a second ago, as the clock would."""
-    conn.execute(
-        "UPDATE hold SET expires_at = now() - INTERVAL '1 second' WHERE id = ANY (%s)", [list(hold_ids)]
-    )
+    conn.execute("UPDATE hold SET expires_at = now() - INTERVAL '1 second' WHERE id = ANY (%s)", [list(hold_ids)])
     conn.execute(
         "UPDATE claim SET expires_at = now() - INTERVAL '1 second' WHERE hold_id = ANY (%s) AND state = 'held'",
         [list(hold_ids)],
@@ -96,7 +94,5 @@ def lapse(conn: Connection, *hold_ids: str) -> None:
 
 def counters(conn: Connection, resource_id: str) -> list[tuple[int, int]]:
     """(held, allocated) of each slot of a resource, by slot."""
-    rows = conn.execute(
-        "SELECT held, allocated FROM capacity WHERE resource_id = %s ORDER BY slot_no", [resource_id]
-    )
+    rows = conn.execute("SELECT held, allocated FROM capacity WHERE resource_id = %s ORDER BY slot_no", [resource_id])
     return [(row["held"], row["allocated"]) for row in rows]

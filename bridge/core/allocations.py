@@ -25,7 +25,9 @@ def cancel_allocation(
     if allocation.status == "CANCELLED":
         raise errors.AllocationCancelled
     if quantity is not None and quantity > allocation.quantity:
-        raise errors.QuantityTooLarge(f"quantity: only {allocation.quantity} left to cancel.", quantity=allocation.quantity)
+        raise errors.QuantityTooLarge(
+            f"quantity: only {allocation.quantity} left to cancel.", quantity=allocation.quantity
+        )
     given_back = allocation.quantity if quantity is None else quantity
 
     claims = conn.execute(sql.load("holds").list_claims, {"hold_id": allocation.hold_id}).fetchall()

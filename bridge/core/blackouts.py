@@ -55,7 +55,7 @@ def create_blackout(
     cancel_existing_holds: bool = False,
     dry_run: bool = False,
 ) -> Effect:
-    """Sell nothing of these days any more; with `cancel_existing_holds` release whole every live hold that touches them.
+    """Sell nothing of these days any more; `cancel_existing_holds` releases whole every live hold that touches them.
 
     A hold that is being placed meanwhile is either counted, and cancelled, or refused. With `dry_run` the same
     numbers and no change. Raises ResourceNotFound.

@@ -48,6 +48,4 @@ def finish(conn: Connection, *, scope: str, key: str, status: int, body: bytes) 
 
 def purge(conn: Connection) -> int:
     """Forget what is older than a day, as long as any client goes on retrying."""
-    return conn.execute(
-        "DELETE FROM idempotency_key WHERE created_at < now() - INTERVAL '1 day'"
-    ).rowcount
+    return conn.execute("DELETE FROM idempotency_key WHERE created_at < now() - INTERVAL '1 day'").rowcount

@@ -71,7 +71,9 @@ def reconcile_again(conn: Connection, *, source: str, order_id: str, actor: str,
 def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
     """Take the order's turn: whoever changes its claims waits here for the others, before any other lock."""
     row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
-    return KnownOrder(version=row["version"], updated_at=row["updated_at"], is_cancelled=row["cancelled_at"] is not None)
+    return KnownOrder(
+        version=row["version"], updated_at=row["updated_at"], is_cancelled=row["cancelled_at"] is not None
+    )
 
 
 def _lock_holds(conn: Connection, facts: OrderFacts) -> list[KnownHold]:

@@ -9,7 +9,9 @@ from bridge.db import Connection
 from bridge.errors import ShortfallClosed, StillShort
 
 
-def resolve_shortfall(conn: Connection, shortfall_id: str, *, action: str, actor: str, note: str | None = None) -> dict[str, Any]:
+def resolve_shortfall(
+    conn: Connection, shortfall_id: str, *, action: str, actor: str, note: str | None = None
+) -> dict[str, Any]:
     """Carry out `action`: retry, force, refund or dismiss. Answers the shortfall as it then is.
 
     Raises ShortfallNotFound, ShortfallClosed, and StillShort when a retry finds no room: then nothing has changed.

@@ -64,7 +64,8 @@ def give_up(conn: Connection, shortfall_id: str, *, actor: str, note: str | None
     shortfall = get_shortfall(conn, shortfall_id)
     ledger.settle(conn, [shortfall["hold_id"]], cause="refund", actor=actor)
     conn.execute(
-        sql.load("orders").cancel_allocations, {"hold_ids": [shortfall["hold_id"]], "reason": "refunded: no room was left"}
+        sql.load("orders").cancel_allocations,
+        {"hold_ids": [shortfall["hold_id"]], "reason": "refunded: no room was left"},
     )
     close(conn, shortfall_id, action="refund", note=note)
     outbox.add_work(

@@ -117,8 +117,7 @@ def order_from_json(plain: dict[str, Any]) -> OrderFacts:
         for line in plain["lines"]
     )
     return OrderFacts(
-        **plain
-        | {"lines": lines, "hold_ids": tuple(plain["hold_ids"]), "updated_at": _instant(plain["updated_at"])}
+        **plain | {"lines": lines, "hold_ids": tuple(plain["hold_ids"]), "updated_at": _instant(plain["updated_at"])}
     )
 
 

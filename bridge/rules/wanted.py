@@ -129,7 +129,9 @@ class _Planner:
         number = self.facts.booking_number
         # An item the customer took out of the basket keeps the number, and is not of the order.
         named += [
-            hold for hold in self.holds.values() if number and hold.booking_number == number and hold.status != "RELEASED"
+            hold
+            for hold in self.holds.values()
+            if number and hold.booking_number == number and hold.status != "RELEASED"
         ]
         spare = [
             hold
@@ -157,7 +159,9 @@ class _Planner:
             if hold is None or hold.order_id not in {None, self.facts.id}:
                 why = "does not exist" if hold is None else "belongs to another order"
                 is_covered = self.facts.is_cancelled or any(bookings.values())
-                (self.result.notes if is_covered else self.result.problems).append(f"the order names hold {name}, which {why}")
+                (self.result.notes if is_covered else self.result.problems).append(
+                    f"the order names hold {name}, which {why}"
+                )
         number = self.facts.booking_number
         if number and not any(hold.booking_number == number for hold in self.holds.values()):
             self.result.notes.append(f"booking number {number} is not known")

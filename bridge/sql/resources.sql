@@ -45,7 +45,7 @@ SELECT
         WHERE k.resource_id = r.id AND k.state = 'allocated' AND c.on_date >= t.today
     ) AS upcoming_bookings,
     (
-        SELECT coalesce(least(1, round(sum(c.allocated)::numeric / nullif(sum(c.max_capacity), 0), 4)), 0)::float8
+        SELECT least(1, coalesce(round(sum(c.allocated)::numeric / nullif(sum(c.max_capacity), 0), 4), 0))::float8
         FROM capacity c WHERE c.resource_id = r.id AND c.on_date >= t.today
     ) AS capacity_utilization
 FROM resource r

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from flask.json.provider import JSONProvider
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -32,7 +32,7 @@ class OrjsonProvider(JSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
         content = self._prepare_response_obj(args, kwargs)
-        return self._app.response_class(orjson.dumps(content), mimetype="application/json")
+        return Response(orjson.dumps(content), mimetype="application/json")
 
 
 class BridgeRequest(Request):
@@ -57,7 +57,11 @@ def create_app(config: Config) -> Flask:
         register(app)
     limits.register(app, config)
     if config.cors_origins:
-        CORS(app, resources={r"/(store|api)/.*": {"origins": list(config.cors_origins)}}, expose_headers=["ETag", "Retry-After", "X-Request-Id"])
+        CORS(
+            app,
+            resources={r"/(store|api)/.*": {"origins": list(config.cors_origins)}},
+            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+        )
     for blueprint in (*store, *admin, *webhooks, *ops, health.blueprint, openapi.blueprint, openapi.docs):
         app.register_blueprint(blueprint)
     return app

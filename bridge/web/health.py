@@ -38,7 +38,12 @@ def healthz() -> Any:
 @endpoint()
 def readyz() -> Any:
     """Whether the bridge is well, part by part; 503 when one is not."""
-    checks = {"database": _check_database, "migrations": _check_migrations, "broker": _check_broker, "relay": _check_relay}
+    checks = {
+        "database": _check_database,
+        "migrations": _check_migrations,
+        "broker": _check_broker,
+        "relay": _check_relay,
+    }
     parts = {name: _outcome(check) for name, check in checks.items()}
     is_ready = all(state == "ok" for state in parts.values())
     answer = {"status": "ok" if is_ready else "unwell", "checks": parts}
@@ -74,7 +79,9 @@ class _DatabaseCollector(Collector):
         yield GaugeMetricFamily(
             "bridge_audit_drift", "Findings of the last audit; must be 0.", value=audit["drift"] if audit else 0
         )
-        yield GaugeMetricFamily("bridge_relay_lag_seconds", "Age of the oldest event that is due and not rung.", value=lag)
+        yield GaugeMetricFamily(
+            "bridge_relay_lag_seconds", "Age of the oldest event that is due and not rung.", value=lag
+        )
         for name in ("pending", "failed", "oldest_pending_seconds"):
             gauge = GaugeMetricFamily(f"bridge_queue_{name}", f"Events: {name.replace('_', ' ')}.", labels=["queue"])
             for queue in queues:

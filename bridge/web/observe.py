@@ -43,5 +43,7 @@ def _end(response: Response) -> Response:
     REQUESTS.labels(request.method, route, response.status_code).inc()
     SECONDS.labels(route).observe(seconds)
     response.headers["X-Request-Id"] = g.request_id
-    log.info("request", method=request.method, path=request.path, status=response.status_code, ms=round(seconds * 1000, 1))
+    log.info(
+        "request", method=request.method, path=request.path, status=response.status_code, ms=round(seconds * 1000, 1)
+    )
     return response

@@ -128,8 +128,12 @@ def test_confirm_against_expire_against_release_resolves_once():
             if _round % 3:
                 lapse(conn, hold_id)
         calls = [
-            in_transaction(lambda conn, h=hold_id: holds.confirm_hold(conn, h, order_id="o1", line_item_id="l", actor="t")),
-            in_transaction(lambda conn, h=hold_id: holds.confirm_hold(conn, h, order_id="o2", line_item_id="l", actor="t")),
+            in_transaction(
+                lambda conn, h=hold_id: holds.confirm_hold(conn, h, order_id="o1", line_item_id="l", actor="t")
+            ),
+            in_transaction(
+                lambda conn, h=hold_id: holds.confirm_hold(conn, h, order_id="o2", line_item_id="l", actor="t")
+            ),
             in_transaction(lambda conn, h=hold_id: holds.release_hold(conn, h, actor="t")),
             in_transaction(lambda conn, h=hold_id: holds.release_hold(conn, h, actor="t")),
             in_transaction(lambda conn, h=hold_id: holds.extend_hold(conn, h)),
@@ -140,7 +144,9 @@ def test_confirm_against_expire_against_release_resolves_once():
 
         answers = rush(calls, at_once=len(calls))
 
-        assert not [answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, errors.BridgeError)]
+        assert not [
+            answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, errors.BridgeError)
+        ]
         assert not [answer for answer in answers if isinstance(answer, errors.Unavailable)]
         with db.transaction() as conn:
             assert all(held + allocated <= 1 for held, allocated in counters(conn, resource_id))

@@ -14,7 +14,9 @@ from bridge.errors import DatesNotOpen, InsufficientCapacity, ResourceNotFound, 
 from tests.factories import future_day, lapse, make_allocation, make_hold, make_resource
 
 
-def _initialize(conn: Connection, resource_id: str, days: list[date], daily: int, **fields: bool) -> capacity.Initialized:
+def _initialize(
+    conn: Connection, resource_id: str, days: list[date], daily: int, **fields: bool
+) -> capacity.Initialized:
     return capacity.initialize_capacity(
         conn, resource_id=resource_id, start_date=days[0], end_date=days[-1], daily_capacity=daily, **fields
     )

@@ -163,7 +163,10 @@ def test_extending_gives_a_full_term_up_to_the_cap(conn):
     conn.execute("UPDATE hold SET expires_at = now() + INTERVAL '1 minute' WHERE id = %s", [hold_id])
 
     extended = holds.extend_hold(conn, hold_id)
-    conn.execute("UPDATE hold SET created_at = now() - INTERVAL '1 h', hard_expires_at = now() + INTERVAL '31 min' WHERE id = %s", [hold_id])
+    conn.execute(
+        "UPDATE hold SET created_at = now() - INTERVAL '1 h', hard_expires_at = now() + INTERVAL '31 min' WHERE id = %s",
+        [hold_id],
+    )
     capped = holds.extend_hold(conn, hold_id)
     conn.execute("UPDATE hold SET expires_at = hard_expires_at WHERE id = %s", [hold_id])
 
@@ -273,7 +276,8 @@ def test_the_database_itself_refuses_to_oversell(conn):
 def test_departures_are_taken_like_days(conn):
     resource_id, _dates = make_resource(conn, days=0, grain="departure")
     conn.execute(
-        "INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity) VALUES (%s, 77, %s, 2)", [resource_id, future_day()]
+        "INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity) VALUES (%s, 77, %s, 2)",
+        [resource_id, future_day()],
     )
     take = (
         "SELECT outcome FROM place_hold(%s, 'tests', %s, '', 'appointment', NULL, %s, 1, NULL, '{}',"

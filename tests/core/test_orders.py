@@ -20,7 +20,11 @@ T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
 def order(*lines, order_id=None, minute=0, **fields):
     return OrderFacts(
-        source="medusa", id=order_id or new_id("order"), lines=lines, updated_at=T0 + timedelta(minutes=minute), **fields
+        source="medusa",
+        id=order_id or new_id("order"),
+        lines=lines,
+        updated_at=T0 + timedelta(minutes=minute),
+        **fields,
     )
 
 
@@ -133,7 +137,13 @@ def test_any_order_of_arrival_ends_the_same(conn, sequence):
     states = [
         first,
         order(line(hold_id, 2), order_id=first.id, minute=1, version=2),
-        order(line(hold_id, 4), line(line_id="item_2", resource_id=resource_id, dates=(dates[0],)), order_id=first.id, minute=2, version=3),
+        order(
+            line(hold_id, 4),
+            line(line_id="item_2", resource_id=resource_id, dates=(dates[0],)),
+            order_id=first.id,
+            minute=2,
+            version=3,
+        ),
         order(line(hold_id, 1), order_id=first.id, minute=3, version=4),
     ]
 
@@ -204,7 +214,9 @@ def test_a_late_order_without_room_opens_one_shortfall(conn):
     assert shortfall["policy"] == "flag"
     # What there was is kept for the customer while people decide.
     assert counters(conn, resource_id) == [(1, 0), (0, 1), (0, 1)]
-    mails = conn.execute("SELECT count(*) AS n FROM event WHERE dedupe_key = %s", [f"mail:{shortfall['id']}"]).fetchone()
+    mails = conn.execute(
+        "SELECT count(*) AS n FROM event WHERE dedupe_key = %s", [f"mail:{shortfall['id']}"]
+    ).fetchone()
     assert mails["n"] == 1
 
 
@@ -243,7 +255,9 @@ def test_force_sells_above_capacity_and_counts_it(conn):
     resource_id, facts = short_order(conn)
     (shortfall,) = open_shortfalls(conn, facts.id)
 
-    resolved = resolutions.resolve_shortfall(conn, shortfall["id"], action="force", actor="tests", note="we have a spare")
+    resolved = resolutions.resolve_shortfall(
+        conn, shortfall["id"], action="force", actor="tests", note="we have a spare"
+    )
     reconcile(conn, facts)
 
     assert (resolved["status"], resolved["action"], resolved["note"]) == ("resolved", "force", "we have a spare")
@@ -291,7 +305,10 @@ def test_the_policy_overbook_sells_up_to_its_limit(conn):
     resource_id, facts = short_order(conn, shortfall_policy="overbook", overbook_limit=1)
     assert counters(conn, resource_id) == [(1, 1)] * 2
 
-    dates = [row["on_date"] for row in conn.execute("SELECT on_date FROM capacity WHERE resource_id = %s ORDER BY 1", [resource_id])]
+    dates = [
+        row["on_date"]
+        for row in conn.execute("SELECT on_date FROM capacity WHERE resource_id = %s ORDER BY 1", [resource_id])
+    ]
     another = order(line(resource_id=resource_id, dates=tuple(dates)))
     reconcile(conn, another)
 
@@ -526,7 +543,11 @@ def test_cancelling_twice_at_once_gives_back_once():
 
     answers = rush([in_transaction(by_hand), in_transaction(lambda conn: reconcile(conn, gone))] * 10)
 
-    assert not [answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, errors.AllocationCancelled)]
+    assert not [
+        answer
+        for answer in answers
+        if isinstance(answer, Exception) and not isinstance(answer, errors.AllocationCancelled)
+    ]
     with db.transaction() as conn:
         assert counters(conn, resource_id) == [(0, 2)] * 3
         assert drift(conn, resource_id) == []
@@ -538,7 +559,9 @@ def test_a_hold_dropped_from_its_cart_is_released(conn):
     cart_id = new_id("cart")
 
     def cart(minute, *hold_ids, **fields):
-        facts = CartFacts(source="medusa", id=cart_id, updated_at=T0 + timedelta(minutes=minute), hold_ids=hold_ids, **fields)
+        facts = CartFacts(
+            source="medusa", id=cart_id, updated_at=T0 + timedelta(minutes=minute), hold_ids=hold_ids, **fields
+        )
         return carts.follow(conn, facts, actor="evt_test")
 
     before = holds.get_hold(conn, kept)
@@ -557,7 +580,9 @@ def test_a_hold_dropped_from_its_cart_is_released(conn):
 
 def test_facts_survive_being_written_down():
     facts = order(
-        line("hold_1", 2, resource_id="res_1", dates=(T0.date(),), start_at=T0, unit_price=None), hold_ids=("h",), version=3
+        line("hold_1", 2, resource_id="res_1", dates=(T0.date(),), start_at=T0, unit_price=None),
+        hold_ids=("h",),
+        version=3,
     )
 
     assert order_from_json(order_to_json(facts)) == facts

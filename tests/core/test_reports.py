@@ -30,7 +30,11 @@ def test_an_allocation_shows_what_its_order_has(conn: Connection) -> None:
     page = _list(conn, order_id=order_id)
 
     (shown,) = page.allocations
-    assert (shown.id, shown.resource, shown.order_id) == (allocation_id, {"id": resource_id, "name": "Lake tour"}, order_id)
+    assert (shown.id, shown.resource, shown.order_id) == (
+        allocation_id,
+        {"id": resource_id, "name": "Lake tour"},
+        order_id,
+    )
     assert (list(shown.dates), shown.quantity, shown.status, shown.posted_late) == (days, 2, "CONFIRMED", False)
     assert shown.customer_email == "a@b.test"
     assert reports.get_allocation(conn, allocation_id) == shown

@@ -69,9 +69,7 @@ def update_resource(resource_id: str, body: dict[str, Any]) -> Any:
 
 
 @blueprint.delete("/<resource_id>")
-@endpoint(
-    query=DeleteResourceQuerySchema, answers={200: DeletedResourceSchema}, errors=(ResourceNotFound, HasBookings)
-)
+@endpoint(query=DeleteResourceQuerySchema, answers={200: DeletedResourceSchema}, errors=(ResourceNotFound, HasBookings))
 def delete_resource(resource_id: str, query: dict[str, Any]) -> Any:
     """Take a resource out of sale for good."""
     with db.transaction() as conn:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from bridge import db
 from bridge.core import availability
@@ -19,7 +20,7 @@ blueprint = Blueprint("store_availability", __name__, url_prefix="/store/resourc
 
 @blueprint.get("/availability")
 @endpoint(query=AvailabilityQuerySchema, answers={200: AvailabilitySchema, 304: None}, errors=(ResourceNotFound,))
-def read_availability(query: dict[str, Any]) -> Response:
+def read_availability(query: dict[str, Any]) -> AnyResponse:
     """What is free on each date of a range."""
     with db.statement() as conn:
         found = availability.read_days(conn, **query)

@@ -62,7 +62,9 @@ def place_hold(body: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/<hold_id>")
-@endpoint(query=CustomerQuerySchema, answers={200: PlacedHoldSchema}, errors=(errors.HoldNotFound, errors.WrongCustomer))
+@endpoint(
+    query=CustomerQuerySchema, answers={200: PlacedHoldSchema}, errors=(errors.HoldNotFound, errors.WrongCustomer)
+)
 def get_hold(hold_id: str, query: dict[str, Any]) -> Any:
     """A hold as it stands this second."""
     with db.statement() as conn:
@@ -143,7 +145,7 @@ def _release(hold_id: str, email: str | None) -> dict[str, Any]:
     }
 
 
-def _terms(config: Config) -> dict[str, timedelta]:
+def _terms(config: Config) -> dict[str, Any]:
     return {
         "term": timedelta(minutes=float(config.hold_minutes)),
         "hard_term": timedelta(minutes=float(config.hold_max_minutes)),
@@ -190,13 +192,20 @@ def _check_with_platform(hold_id: str, body: dict[str, Any]) -> None:
         facts = read_order(order)
     except (errors.PlatformRefused, errors.UnreadableEvent) as error:
         raise errors.Unauthorized from error
-    if facts.is_cancelled or not facts.is_placed or not _is_paid(order) or not _names(facts, hold_id, body["line_item_id"]):
+    if (
+        facts.is_cancelled
+        or not facts.is_placed
+        or not _is_paid(order)
+        or not _names(facts, hold_id, body["line_item_id"])
+    ):
         raise errors.Unauthorized
 
 
 def _is_paid(order: dict[str, Any]) -> bool:
     collections = order.get("payment_collections") or []
-    return any(collection.get("status") in {"authorized", "completed", "partially_captured"} for collection in collections)
+    return any(
+        collection.get("status") in {"authorized", "completed", "partially_captured"} for collection in collections
+    )
 
 
 def _names(facts: OrderFacts, hold_id: str, line_item_id: str | None) -> bool:
