@@ -10,6 +10,9 @@ from typing import Any
 import orjson
 import structlog
 
+# Each says something for every message; our own lines say it with the event's id.
+_CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "tasks.beat")
+
 
 def configure(level: str = "info") -> None:
     """Log to standard output, from `level` up. Standard-library loggers take the same way."""
@@ -38,6 +41,8 @@ def configure(level: str = "info") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
 def hashed(email: str | None) -> str | None:

@@ -84,7 +84,9 @@ def describe_event(event: Mapping[str, Any], *, is_paused: bool = False) -> str:
         case "failed" if not event["attempts"]:
             return "It could not be read when it came, so nothing of it was applied. It waits for a person."
         case "failed":
-            return f"Failed after {count(event['attempts'], 'attempt')}: nothing of it was applied. It waits for a person."
+            return (
+                f"Failed after {count(event['attempts'], 'attempt')}: nothing of it was applied. It waits for a person."
+            )
     return _describe_pending(event, is_paused=is_paused)
 
 
