@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from psycopg.types.json import Jsonb
 
-from bridge import sql
+from bridge import db, sql
 from bridge.db import Connection
 
 queries = sql.load("audits")
@@ -18,6 +18,7 @@ CHECKS = {
     "overbooked": queries.find_overbooked_drift,
     "claims": queries.find_claim_drift,
     "orders": queries.find_order_drift,
+    "forgotten": queries.find_forgotten_orders,
 }
 
 
@@ -32,6 +33,12 @@ def audit(conn: Connection) -> list[dict[str, Any]]:
     if findings:
         log.error("the ledger does not add up", drift=len(findings), findings=findings[:5])
     return findings
+
+
+def is_due(conn: Connection) -> bool:
+    """Whether it is time to audit again: on a large ledger, where it takes long, less often."""
+    due: bool = db.one(conn.execute(queries.is_due))["is_due"]
+    return due
 
 
 def last_audit(conn: Connection) -> dict[str, Any] | None:

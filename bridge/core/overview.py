@@ -9,7 +9,7 @@ from bridge.db import Connection
 
 
 def get_overview(conn: Connection) -> dict[str, Any]:
-    """The numbers of every part: queues, relay, processes, auditor, shortfalls. `audit_drift` is None before an audit."""
+    """The numbers of queues, relay, processes, auditor and shortfalls; `audit_drift` is None before the first audit."""
     queues = failures.list_queues(conn)
     alive = [process["kind"] for process in failures.list_workers(conn) if process["alive"]]
     audit = audits.last_audit(conn)

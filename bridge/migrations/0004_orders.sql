@@ -10,6 +10,7 @@ CREATE TABLE platform_order (
     reconciled_at timestamptz,
     PRIMARY KEY (source, id)
 );
+CREATE INDEX platform_order_reconciled_at ON platform_order (reconciled_at);  -- For the auditor.
 
 -- Where the reconciler got to in the platform's list of orders.
 CREATE TABLE platform_cursor (

@@ -99,6 +99,7 @@ CREATE TABLE process (
 CREATE TABLE audit (
     checked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    seconds double precision NOT NULL,
     drift integer NOT NULL,
     findings jsonb NOT NULL
 );

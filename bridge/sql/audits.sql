@@ -42,9 +42,29 @@ SELECT a.order_id, a.id AS allocation_id, a.hold_id FROM platform_order o
 JOIN allocation a ON a.source = o.source AND a.order_id = o.id AND a.status = 'CONFIRMED'
 WHERE o.cancelled_at IS NOT NULL LIMIT 100;
 
+-- name: find_forgotten_orders
+-- Orders of the last week that name a booking, have nothing, and nobody was told.
+SELECT o.id AS order_id, o.source FROM platform_order o
+WHERE o.reconciled_at > now() - INTERVAL '7 days' AND o.cancelled_at IS NULL
+    AND EXISTS (
+        SELECT FROM jsonb_to_recordset(o.facts -> 'lines') AS l (quantity integer, hold_ids jsonb, resource_id text)
+        WHERE l.quantity > 0 AND (l.hold_ids <> '[]' OR l.resource_id IS NOT NULL))
+    AND NOT EXISTS (SELECT FROM allocation a WHERE a.source = o.source AND a.order_id = o.id)
+    AND NOT EXISTS (SELECT FROM shortfall s WHERE s.source = o.source AND s.order_id = o.id)
+    AND NOT EXISTS (SELECT FROM event e WHERE e.order_id = o.id AND e.status IN ('pending', 'failed', 'discarded'))
+LIMIT 100;
+
 -- name: keep_findings
-INSERT INTO audit (drift, findings) VALUES (%(drift)s, %(findings)s)
-ON CONFLICT (only_row) DO UPDATE SET checked_at = clock_timestamp(), drift = excluded.drift, findings = excluded.findings;
+INSERT INTO audit (seconds, drift, findings)
+VALUES (extract(epoch FROM clock_timestamp() - now()), %(drift)s, %(findings)s)
+ON CONFLICT (only_row) DO UPDATE SET
+    checked_at = clock_timestamp(), seconds = excluded.seconds, drift = excluded.drift, findings = excluded.findings;
 
 -- name: last_audit
-SELECT checked_at, drift, findings FROM audit;
+SELECT checked_at, seconds, drift, findings FROM audit;
+
+-- name: is_due
+-- Whether auditing again would keep it to a twentieth of the time, however large the ledger has grown.
+SELECT NOT EXISTS (
+    SELECT FROM audit WHERE checked_at > clock_timestamp() - seconds * 20 * INTERVAL '1 second'
+) AS is_due;

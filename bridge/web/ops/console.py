@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import structlog
@@ -26,7 +26,8 @@ MAX_FORM_BYTES = 2 * 1024 * 1024  # A webhook's body may be 1 MiB, and is longer
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self';"
+        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -64,7 +65,7 @@ def operator() -> Operator:
     return signed_in
 
 
-def page(name: str, **given: Any) -> str:
+def page(name: str, /, **given: Any) -> str:
     """The page `ops/<name>.html`. `?refresh` makes the browser ask for it again, on pages that offer it."""
     refresh = REFRESH_SECONDS if given.pop("may_refresh", False) and "refresh" in request.args else None
     return render_template(f"ops/{name}.html", here=_here(), operator=g.get("operator"), refresh=refresh, **given)
@@ -106,7 +107,7 @@ def answer_error(error: Exception) -> ResponseReturnValue:
 
 def _prepare(state: BlueprintSetupState) -> None:
     """Set the application up for the console, once however many blueprints it has."""
-    app = state.app
+    app = cast(Flask, state.app)
     if "csrf" in app.extensions:
         return
     app.session_interface = ConsoleSessions()
@@ -162,7 +163,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         case CSRFError():
             return 400, "This form is too old, or was not sent by this console. Nothing was done: reload and try again."
         case ValidationError():
-            fields = error.normalized_messages()
+            fields = error.normalized_messages()  # type: ignore[no-untyped-call]  # the library leaves it untyped
             return 400, "; ".join(f"{name}: {texts.flatten(messages)}" for name, messages in fields.items())
         case psycopg.DataError():
             return 400, "A value is outside what can be stored."

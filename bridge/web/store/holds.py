@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, request
+from prometheus_client import Counter
 
 from bridge import db, errors
 from bridge.clients.medusa import Medusa
@@ -29,6 +30,8 @@ from schemas.holds import (
     PlaceHoldSchema,
     ReleasedHoldSchema,
 )
+
+ASKED = Counter("bridge_holds_total", "Holds asked for, by what came of it.", ["outcome"])
 
 blueprint = Blueprint("store_holds", __name__, url_prefix="/store/resource-booking/holds")
 blueprint.before_request(limit_writes)
@@ -55,8 +58,13 @@ _PRIVATE = ("customer_email", "metadata", "idempotency_token")
 def place_hold(body: dict[str, Any]) -> Any:
     """Hold capacity for a customer."""
     limit("email", body["customer_email"])
-    with db.statement() as conn:
-        placed = holds.place_hold(conn, **body, **_terms(settings()))
+    try:
+        with db.statement() as conn:
+            placed = holds.place_hold(conn, **body, **_terms(settings()))
+    except errors.BridgeError as error:
+        ASKED.labels(error.code).inc()
+        raise
+    ASKED.labels("replayed" if placed.is_replay else "placed").inc()
     answer = _with_time(placed.hold)
     return (answer | {"idempotent_replay": True}, 200) if placed.is_replay else (answer, 201)
 

@@ -16,6 +16,7 @@ from bridge.web.endpoints import endpoint, settings
 from schemas.events import ReceiptSchema
 
 MAX_BODY_BYTES = 1024 * 1024
+_LONGEST_ID = 256  # Ids are a key of ours; no sender comes near this.
 
 log = structlog.get_logger("bridge.web")
 blueprint = Blueprint("webhooks_medusa", __name__, url_prefix="/webhooks")
@@ -52,6 +53,9 @@ def receive_medusa_event() -> Any:
 
 def _check_signature(raw: bytes) -> None:
     """Raise the one Unauthorized for whatever is wrong: a caller who guesses learns nothing."""
+    refusal = errors.Unauthorized("The webhook's signature or timestamp is not valid.")
+    if not 0 < len(request.headers.get("webhook-id", "")) <= _LONGEST_ID:
+        raise refusal
     for secret in settings().webhook_secrets:
         try:
             Webhook(secret).verify(raw, dict(request.headers), json_parse=False)
@@ -59,7 +63,7 @@ def _check_signature(raw: bytes) -> None:
             log.debug("webhook signature refused", error=type(error).__name__)
         else:
             return
-    raise errors.Unauthorized("The webhook's signature or timestamp is not valid.")
+    raise refusal
 
 
 def _read(raw: bytes) -> Any:
