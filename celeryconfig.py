@@ -42,9 +42,6 @@ task_routes = {
     "tasks.outgoing.*": {"queue": "bridge.outgoing"},
     "tasks.maintenance.*": {"queue": "bridge.maintenance"},
 }
-# Nothing is delayed by the broker (rows have next_attempt_at), so one queue type for it is as good as another, and
-# this one costs RabbitMQ least.
-broker_native_delayed_delivery_queue_type = "classic"
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 
 from celery.signals import setup_logging
+from celery.worker.consumer import Consumer
 
 from bridge import db, logs
 from bridge.config import Config
@@ -18,6 +20,9 @@ def run(config: Config) -> None:
     logs.configure(config.log_level)
     # Somebody who listens to this keeps Celery from setting up logging in its own way.
     setup_logging.connect(_keep_logging, weak=False)
+    # Celery warns of root because of pickle; we take JSON only, and in a container there is nobody else.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    _leave_out_delays()
     configure(config)
     db.configure(config.database_url)
     celery.worker_main(
@@ -35,6 +40,13 @@ def run(config: Config) -> None:
             "--without-heartbeat",
         ]
     )
+
+
+def _leave_out_delays() -> None:
+    # Beside quorum queues Celery declares 28 more for delays and binds ours to them. Nothing of ours is delayed by the
+    # broker (rows have next_attempt_at), and no setting turns it off.
+    blueprint = Consumer.Blueprint
+    blueprint.default_steps = [step for step in blueprint.default_steps if not step.endswith(":DelayedDelivery")]
 
 
 def _keep_logging(**_: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from bridge import db
@@ -12,21 +12,31 @@ from bridge import db
 
 def rush(calls: Sequence[Callable[[], Any]], *, at_once: int = 20) -> list[Any]:
     """Run every call, `at_once` at a time, starting together; each one's answer, or the exception it raised."""
-    barrier = threading.Barrier(min(at_once, len(calls)))
-    waited = threading.local()
+    answers: list[Any] = [None] * len(calls)
+    waiting: SimpleQueue[int] = SimpleQueue()
+    for n in range(len(calls)):
+        waiting.put(n)
+    start = threading.Barrier(min(at_once, len(calls)))
 
-    def run(call: Callable[[], Any]) -> Any:
-        if not getattr(waited, "done", False):
-            waited.done = True
-            barrier.wait(timeout=30)
+    def customer() -> None:
+        with db.statement() as conn:  # Connected before the start, so that all really come at once.
+            conn.execute("SELECT 1")
+        start.wait(timeout=30)
         try:
-            return call()
-        except Exception as error:  # the exception is the answer
-            return error
+            while True:
+                n = waiting.get_nowait()
+                try:
+                    answers[n] = calls[n]()
+                except Exception as error:
+                    answers[n] = error  # The exception is the answer.
+        except Empty:
+            db.close()
 
-    with ThreadPoolExecutor(min(at_once, len(calls)), initializer=db.close) as pool:
-        answers = list(pool.map(run, calls))
-        list(pool.map(lambda _n: db.close(), range(at_once)))
+    customers = [threading.Thread(target=customer) for _ in range(start.parties)]
+    for thread in customers:
+        thread.start()
+    for thread in customers:
+        thread.join()
     return answers
 
 

@@ -14,7 +14,8 @@ from bridge.core import audits, holds
 from tests.concurrency.rush import in_transaction, rush
 from tests.factories import counters, lapse, make_hold, make_resource
 
-pytestmark = pytest.mark.usefixtures("database_url")
+# One process at a time: a rush takes half of the connections a server has.
+pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
 TERMS = {"term": timedelta(minutes=30), "hard_term": timedelta(hours=2)}
 
 

@@ -18,6 +18,8 @@ def token_of(browser: FlaskClient, page: str = "/ops/") -> str:
     return found[1]
 
 
-def send(browser: FlaskClient, path: str, fields: dict[str, str] | None = None, *, form_at: str = "/ops/") -> TestResponse:
+def send(
+    browser: FlaskClient, path: str, fields: dict[str, str] | None = None, *, form_at: str = "/ops/"
+) -> TestResponse:
     """Send a form as a browser does, with the token of the page it stands on."""
     return browser.post(path, data={"csrf_token": token_of(browser, form_at), **(fields or {})})

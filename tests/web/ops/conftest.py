@@ -13,7 +13,6 @@ from bridge.core import keys, ops_users
 from tests.web.ops.browsing import PASSWORD, send
 
 
-
 @pytest.fixture
 def ops(database_url: str) -> dict[str, str]:
     """Headers of a key with the scope ops, and no other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -9,11 +10,18 @@ from uuid import uuid4
 import orjson
 from psycopg.types.json import Jsonb
 
+from bridge import db
 from bridge.core import events, orders, shortfalls
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.orders import LineFacts, OrderFacts
 from tests.factories import lapse, make_hold, make_resource
+
+
+def committed(make: Callable[..., Any], **fields: Any) -> Any:
+    """What `make` makes, for everybody to see."""
+    with db.transaction() as conn:
+        return make(conn, **fields)
 
 
 def make_event(conn: Connection, *, status: str = "failed", attempts: int = 2, **fields: Any) -> str:
@@ -40,7 +48,7 @@ def make_event(conn: Connection, *, status: str = "failed", attempts: int = 2, *
         " error_code, error, finished_at, next_attempt_at)"
         " VALUES (%(id)s, %(source)s, %(dedupe_key)s, %(type)s, %(queue)s, %(order_id)s, %(status)s, %(outcome)s,"
         " %(raw)s, %(headers)s, %(attempts)s, %(error_code)s, %(error)s,"
-        " CASE WHEN %(status)s <> 'pending' THEN now() END, now() + INTERVAL '1 hour')",
+        " CASE WHEN %(status)s::event_status <> 'pending' THEN now() END, now() + INTERVAL '1 hour')",
         values,
     )
     for n in range(1, attempts + 1):

@@ -7,16 +7,14 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from bridge import db
-from tests.web.ops.rows import make_event
+from tests.web.ops.rows import committed, make_event
 
 EVENTS = "/ops/api/events"
 
 
 @pytest.fixture
 def failed(database_url):
-    with db.transaction() as conn:
-        return make_event(conn, order_id=f"order_{uuid4().hex}")
+    return committed(make_event, order_id=new_order_id())
 
 
 def new_order_id():
@@ -49,10 +47,9 @@ def test_only_a_key_with_the_scope_ops_gets_in(client, not_ops, method, path):
     assert (with_another.status_code, with_another.json["type"]) == (403, "forbidden")
 
 
-def test_a_list_names_its_events_and_how_many_there_are(client, ops, conn):
+def test_a_list_names_its_events_and_how_many_there_are(client, ops):
     order_id = new_order_id()
-    ids = [make_event(conn, order_id=order_id) for _ in range(3)]
-    conn.commit()
+    ids = [committed(make_event, order_id=order_id) for _ in range(3)]
 
     answer = client.get(f"{EVENTS}?order_id={order_id}&limit=2&offset=1", headers=ops)
 
@@ -80,10 +77,9 @@ def test_a_list_names_its_events_and_how_many_there_are(client, ops, conn):
         ("until=2020-01-01T00:00:00Z", False),
     ],
 )
-def test_each_filter_narrows_the_list(client, ops, conn, query, finds):
+def test_each_filter_narrows_the_list(client, ops, query, finds):
     order_id = new_order_id()
-    make_event(conn, order_id=order_id)
-    conn.commit()
+    committed(make_event, order_id=order_id)
 
     answer = client.get(f"{EVENTS}?order_id={order_id}&{query}", headers=ops)
 
@@ -127,9 +123,8 @@ def test_an_event_shows_all_there_is_to_know(client, ops, failed):
     assert event["actions"] == []
 
 
-def test_a_body_that_is_no_json_is_shown_as_it_came(client, ops, conn):
-    event_id = make_event(conn, raw=b"\xff{nonsense")
-    conn.commit()
+def test_a_body_that_is_no_json_is_shown_as_it_came(client, ops):
+    event_id = committed(make_event, raw=b"\xff{nonsense")
 
     event = client.get(f"{EVENTS}/{event_id}", headers=ops).json["event"]
 
@@ -137,10 +132,9 @@ def test_a_body_that_is_no_json_is_shown_as_it_came(client, ops, conn):
     assert "{nonsense" in event["raw"]
 
 
-def test_a_body_nested_absurdly_is_shown_as_it_came(client, ops, conn):
+def test_a_body_nested_absurdly_is_shown_as_it_came(client, ops):
     raw = b'{"a":' * 300 + b"1" + b"}" * 300
-    event_id = make_event(conn, raw=raw)
-    conn.commit()
+    event_id = committed(make_event, raw=raw)
 
     answer = client.get(f"{EVENTS}/{event_id}", headers=ops)
 
@@ -175,9 +169,8 @@ def test_discard_keeps_the_reason(client, ops, failed):
     assert answer.json["event"]["actions"][0]["reason"] == "a test order"
 
 
-def test_only_a_failed_event_is_discarded(client, ops, conn):
-    event_id = make_event(conn, status="applied")
-    conn.commit()
+def test_only_a_failed_event_is_discarded(client, ops):
+    event_id = committed(make_event, status="applied")
 
     answer = client.post(f"{EVENTS}/{event_id}/discard", json={"reason": "no"}, headers=ops)
 
@@ -185,7 +178,9 @@ def test_only_a_failed_event_is_discarded(client, ops, conn):
 
 
 def test_an_edited_payload_is_applied_and_the_original_kept(client, ops, failed):
-    answer = client.post(f"{EVENTS}/{failed}/payload", json={"payload": {"mended": True}, "reason": "typo"}, headers=ops)
+    answer = client.post(
+        f"{EVENTS}/{failed}/payload", json={"payload": {"mended": True}, "reason": "typo"}, headers=ops
+    )
 
     event = answer.json["event"]
     assert answer.status_code == 200
@@ -195,9 +190,8 @@ def test_an_edited_payload_is_applied_and_the_original_kept(client, ops, failed)
     assert event["actions"][0]["action"] == "edit"
 
 
-def test_only_a_failed_event_is_edited(client, ops, conn):
-    event_id = make_event(conn, status="ignored")
-    conn.commit()
+def test_only_a_failed_event_is_edited(client, ops):
+    event_id = committed(make_event, status="ignored")
 
     answer = client.post(f"{EVENTS}/{event_id}/payload", json={"payload": {}, "reason": "no"}, headers=ops)
 
@@ -232,7 +226,9 @@ def test_an_unknown_event_is_not_found(client, ops, verb):
     assert (answer.status_code, answer.json["code"]) == (404, "event_not_found")
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", EVENTS), ("GET", f"{EVENTS}/evt_1/retry"), ("DELETE", f"{EVENTS}/evt_1")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", EVENTS), ("GET", f"{EVENTS}/evt_1/retry"), ("DELETE", f"{EVENTS}/evt_1")]
+)
 def test_a_wrong_method_is_refused_in_json(client, ops, method, path):
     answer = client.open(path, method=method, headers=ops)
 
@@ -253,15 +249,16 @@ def test_a_dry_run_counts_and_changes_nothing(client, ops, failed, in_query):
     assert client.get(f"{EVENTS}/{failed}", headers=ops).json["event"]["status"] == "failed"
 
 
-def test_a_bulk_retry_touches_what_its_filter_finds(client, ops, conn):
+def test_a_bulk_retry_touches_what_its_filter_finds(client, ops):
     order_id = new_order_id()
-    chosen = [make_event(conn, order_id=order_id) for _ in range(2)]
-    applied = make_event(conn, order_id=order_id, status="applied")
-    conn.commit()
+    chosen = [committed(make_event, order_id=order_id) for _ in range(2)]
+    applied = committed(make_event, order_id=order_id, status="applied")
 
     answer = client.post(f"{EVENTS}/retry", json={"filter": {"order_id": order_id}}, headers=ops)
 
-    statuses = {row["id"]: row["status"] for row in client.get(f"{EVENTS}?order_id={order_id}", headers=ops).json["events"]}
+    statuses = {
+        row["id"]: row["status"] for row in client.get(f"{EVENTS}?order_id={order_id}", headers=ops).json["events"]
+    }
     assert answer.json == {"matched": 2, "retried": 2, "dry_run": False}
     assert statuses == {chosen[0]: "pending", chosen[1]: "pending", applied: "applied"}
 

@@ -8,14 +8,13 @@ import pytest
 
 from bridge import db
 from bridge.core import audits, failures, processes
-from tests.web.ops.rows import make_event, make_shortfall
+from tests.web.ops.rows import committed, make_event, make_shortfall
 
 pytestmark = pytest.mark.xdist_group("queues")  # What pauses a queue is seen by whoever looks at it.
 
 
-def test_queues_say_what_waits_in_each(client, ops, conn):
-    make_event(conn)
-    conn.commit()
+def test_queues_say_what_waits_in_each(client, ops):
+    committed(make_event)
 
     queues = {queue["name"]: queue for queue in client.get("/ops/api/queues", headers=ops).json["queues"]}
 
@@ -43,10 +42,9 @@ def test_an_unknown_queue_is_not_found(client, ops, verb):
     assert (answer.status_code, answer.json["code"]) == (404, "queue_not_found")
 
 
-def test_workers_are_listed_with_when_they_were_heard_of(client, ops, conn):
+def test_workers_are_listed_with_when_they_were_heard_of(client, ops):
     name = f"host:{uuid4().hex}"
-    processes.beat(conn, kind="worker", name=name, state={"busy": 1})
-    conn.commit()
+    committed(processes.beat, kind="worker", name=name, state={"busy": 1})
 
     workers = client.get("/ops/api/workers", headers=ops).json["workers"]
 
@@ -55,11 +53,10 @@ def test_workers_are_listed_with_when_they_were_heard_of(client, ops, conn):
     assert worker["seen_at"].endswith("Z")
 
 
-def test_a_timeline_tells_an_orders_story_in_order(client, ops, conn):
-    _shortfall_id, order_id, _resource_id = make_shortfall(conn)
-    event_id = make_event(conn, order_id=order_id)
-    failures.retry_event(conn, event_id, actor="tests")
-    conn.commit()
+def test_a_timeline_tells_an_orders_story_in_order(client, ops):
+    _shortfall_id, order_id, _resource_id = committed(make_shortfall)
+    event_id = committed(make_event, order_id=order_id)
+    committed(failures.retry_event, event_id=event_id, actor="tests")
 
     answer = client.get(f"/ops/api/orders/{order_id}/timeline", headers=ops)
 
@@ -86,11 +83,10 @@ def test_the_last_audit_is_shown(client, ops):
     assert audit["checked_at"].endswith("Z")
 
 
-def test_the_overview_counts_what_matters(client, ops, conn):
-    make_event(conn)
-    make_shortfall(conn)
-    processes.beat(conn, kind="worker", name=f"host:{uuid4().hex}")
-    conn.commit()
+def test_the_overview_counts_what_matters(client, ops):
+    committed(make_event)
+    committed(make_shortfall)
+    committed(processes.beat, kind="worker", name=f"host:{uuid4().hex}")
 
     numbers = client.get("/ops/api/overview", headers=ops).json["overview"]
 

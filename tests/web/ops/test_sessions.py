@@ -8,6 +8,7 @@ from bridge import db
 from bridge.core import keys, ops_users
 from tests.conftest import ADMIN_KEY
 from tests.web.ops.browsing import PASSWORD, send, token_of
+from tests.web.ops.rows import committed
 
 
 def sign_in(browser, **fields):
@@ -26,9 +27,8 @@ def test_the_bare_address_is_the_overview(console):
 
 
 @pytest.mark.parametrize("scope", ["ops", "system"])
-def test_a_key_lets_in_if_it_has_the_scope(browser, conn, scope):
-    _key, secret = keys.create_key(conn, name="tests", scopes=[scope])
-    conn.commit()
+def test_a_key_lets_in_if_it_has_the_scope(browser, scope):
+    _key, secret = committed(keys.create_key, name="tests", scopes=[scope])
 
     answer = sign_in(browser, key=secret)
 
@@ -142,13 +142,11 @@ def test_a_new_password_ends_the_session(console, operator):
     assert console.get("/ops/").status_code == 303
 
 
-def test_a_revoked_key_ends_the_session(browser, conn):
-    key, secret = keys.create_key(conn, name="tests", scopes=["ops"])
-    conn.commit()
+def test_a_revoked_key_ends_the_session(browser):
+    key, secret = committed(keys.create_key, name="tests", scopes=["ops"])
     sign_in(browser, key=secret)
     inside = browser.get("/ops/").status_code
-    keys.revoke_key(conn, key.id)
-    conn.commit()
+    committed(keys.revoke_key, key_id=key.id)
 
     assert inside == 200
     assert browser.get("/ops/").status_code == 303
@@ -167,7 +165,9 @@ def test_a_link_cannot_sign_anybody_out(console):
     assert console.get("/ops/").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/ops/sign-in", "/ops/sign-out", "/ops/events/retry", "/ops/queues/bridge.events/pause"])
+@pytest.mark.parametrize(
+    "path", ["/ops/sign-in", "/ops/sign-out", "/ops/events/retry", "/ops/queues/bridge.events/pause"]
+)
 def test_a_form_without_its_token_is_refused(console, path):
     answer = console.post(path, data={"name": "x", "password": "y"})
 
@@ -189,7 +189,6 @@ def test_the_api_does_not_take_the_consoles_cookie(console):
 
 
 def test_the_first_account_is_made_once(conn):
-    conn.execute("BEGIN") if conn.autocommit and conn.info.transaction_status == 0 else None
     with conn.transaction(force_rollback=True):
         conn.execute("DELETE FROM ops_user")
         without = ops_users.ensure_first(conn, "ops", "")
