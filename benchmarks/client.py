@@ -219,6 +219,7 @@ SCENARIOS: Mapping[str, type[Scenario]] = {
 
 @dataclass(slots=True, eq=False)
 class _User:
+    number: int
     connection: socket.socket
     request: Request | None = None
     sent_at: float = 0.0
@@ -238,7 +239,7 @@ class _Load:
     def measure(self) -> Result:
         """Warm up, measure, sum up."""
         selector = selectors.DefaultSelector()
-        users = [_User(_connect(self.plan.port)) for _ in range(self.plan.connections)]
+        users = [_User(number, _connect(self.plan.port)) for number in range(self.plan.connections)]
         for user in users:
             selector.register(user.connection, selectors.EVENT_READ, user)
         self._drive(selector, users, self.plan.warmup_seconds)
@@ -257,22 +258,20 @@ class _Load:
         end = now + seconds
         cycle = len(users) / self.plan.pace if self.plan.pace else 0.0
         waiting: list[tuple[float, int]] = []  # (when due, which user), for users between two requests.
-        for number, user in enumerate(users):
+        for user in users:
             # Spread over a cycle: users do not march in step.
-            user.due_at = now + cycle * number / len(users)
-            heapq.heappush(waiting, (user.due_at, number))
-        numbers = {id(user): number for number, user in enumerate(users)}
+            user.due_at = now + cycle * user.number / len(users)
+            if user.due_at < end:
+                heapq.heappush(waiting, (user.due_at, user.number))
         under_way = 0
         while under_way or waiting:
             now = time.perf_counter()
-            while waiting and (waiting[0][0] <= now or waiting[0][0] >= end):
-                _due, number = heapq.heappop(waiting)
-                if now < end and _due < end:
-                    self._send(users[number], now)
-                    under_way += 1
-            timeout = max(0.0, waiting[0][0] - now) if waiting else PATIENCE_SECONDS
-            events = selector.select(timeout)
-            if not events and not waiting and under_way:
+            while waiting and waiting[0][0] <= now:
+                _due_at, number = heapq.heappop(waiting)
+                self._send(users[number], now)
+                under_way += 1
+            events = selector.select(max(0.0, waiting[0][0] - now) if waiting else PATIENCE_SECONDS)
+            if not events and not waiting:
                 self.unexpected["no answer"] += under_way
                 return
             for key, _mask in events:
@@ -280,12 +279,10 @@ class _Load:
                 if not self._receive(user):
                     continue
                 under_way -= 1
-                user.due_at += cycle
-                if not cycle and time.perf_counter() < end:
-                    self._send(user, time.perf_counter())
-                    under_way += 1
-                elif cycle:
-                    heapq.heappush(waiting, (user.due_at, numbers[id(user)]))
+                now = time.perf_counter()
+                user.due_at = user.due_at + cycle if cycle else now
+                if user.due_at < end:
+                    heapq.heappush(waiting, (user.due_at, user.number))
 
     def _send(self, user: _User, now: float) -> None:
         request = self.scenario.next()

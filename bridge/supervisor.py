@@ -174,7 +174,7 @@ class Supervisor:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one system call, safe between fork and exec
         )
         assert child.process.stdout is not None  # It is a pipe, see above.
         child.group = child.process.pid

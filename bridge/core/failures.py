@@ -184,7 +184,11 @@ def _find(conn: Connection, wanted: EventFilter, *, limit: int, offset: int = 0)
 
 
 def _values(wanted: EventFilter) -> dict[str, Any]:
-    values = dict.fromkeys(EventFilter.__annotations__) | dict(wanted)
+    values: dict[str, Any] = dict.fromkeys(EventFilter.__annotations__) | dict(wanted)
+    text = values["q"] or None
+    # An id is found however old its event is.
+    is_id = text is not None and text.startswith("evt_")
+    values |= {"id": text if is_id else None, "q": None if is_id else text}
     # Without a text there is nothing to look through, so nothing to bound.
     return values | {"searched": SEARCH_LIMIT if values["q"] else None}
 

@@ -7,7 +7,8 @@ SELECT
     e.request_id, e.received_at, e.finished_at, e.edited_payload IS NOT NULL AS edited
 FROM (
     SELECT * FROM event
-    WHERE (%(status)s::event_status IS NULL OR status = %(status)s)
+    WHERE (%(id)s::text IS NULL OR id = %(id)s)
+        AND (%(status)s::event_status IS NULL OR status = %(status)s)
         AND (%(type)s::text IS NULL OR type = %(type)s)
         AND (%(order_id)s::text IS NULL OR order_id = %(order_id)s)
         AND (%(source)s::text IS NULL OR source = %(source)s)
@@ -17,7 +18,7 @@ FROM (
     LIMIT %(searched)s
 ) e
 WHERE %(q)s::text IS NULL
-    OR e.id = %(q)s OR e.order_id = %(q)s OR e.dedupe_key = %(q)s OR e.request_id = %(q)s
+    OR e.order_id = %(q)s OR e.dedupe_key = %(q)s OR e.request_id = %(q)s
     OR strpos(lower(concat_ws(' ', e.type, e.error_code, e.error, e.outcome)), lower(%(q)s)) > 0
 ORDER BY e.received_at DESC, e.id DESC
 LIMIT %(limit)s OFFSET %(offset)s
@@ -27,7 +28,8 @@ LIMIT %(limit)s OFFSET %(offset)s
 SELECT count(*) FROM (
     SELECT FROM (
         SELECT * FROM event
-        WHERE (%(status)s::event_status IS NULL OR status = %(status)s)
+        WHERE (%(id)s::text IS NULL OR id = %(id)s)
+            AND (%(status)s::event_status IS NULL OR status = %(status)s)
             AND (%(type)s::text IS NULL OR type = %(type)s)
             AND (%(order_id)s::text IS NULL OR order_id = %(order_id)s)
             AND (%(source)s::text IS NULL OR source = %(source)s)
@@ -37,7 +39,7 @@ SELECT count(*) FROM (
         LIMIT %(searched)s
     ) e
     WHERE %(q)s::text IS NULL
-        OR e.id = %(q)s OR e.order_id = %(q)s OR e.dedupe_key = %(q)s OR e.request_id = %(q)s
+        OR e.order_id = %(q)s OR e.dedupe_key = %(q)s OR e.request_id = %(q)s
         OR strpos(lower(concat_ws(' ', e.type, e.error_code, e.error, e.outcome)), lower(%(q)s)) > 0
     LIMIT %(limit)s
 ) found

