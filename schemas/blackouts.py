@@ -8,9 +8,8 @@ from marshmallow import Schema, fields, validates_schema
 
 from schemas.availability import check_range
 from schemas.capacity import MAX_DAYS
-from schemas.fields import Day, Instant, Text
+from schemas.fields import BodyFlag, Day, Instant, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
-from schemas.resources import BodyFlag
 
 
 class CreateBlackoutSchema(Schema):

@@ -9,8 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validates, validates_sc
 from marshmallow.validate import Length, OneOf
 
 from schemas.availability import AvailableResourceSchema, check_range
-from schemas.fields import MAX_QUANTITY, BodyCount, Day, Text
-from schemas.resources import BodyFlag
+from schemas.fields import MAX_QUANTITY, BodyCount, BodyFlag, Day, Text
 
 MAX_DAYS = 1096  # Three years.
 _MAX_DATES = 366

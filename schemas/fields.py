@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ _LAST_DAY = date(2199, 12, 31)
 MAX_QUANTITY = 1_000_000  # Far above any party, far below what a counter overflows at.
 _METADATA_BYTES = 16 * 1024
 _METADATA_DEPTH = 20
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")  # No more than 64 bits, which is also what JSON is read with.
 
 
 class Text(fields.String):
@@ -70,6 +72,8 @@ class Count(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool):  # True is an int to Python, and not to the contract.
             raise self.make_error("invalid", input=value)
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):  # A query has nothing but text.
+            value = int(value)
         number: int = super()._deserialize(value, attr, data, **kwargs)
         return number
 
@@ -83,6 +87,15 @@ class BodyCount(Count):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class BodyFlag(fields.Boolean):
+    """true or false in a JSON body, where "yes" and 1 are neither."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Metadata(fields.Dict):
     """Any JSON object of at most 16 KiB, kept as it came."""
 
@@ -91,16 +104,23 @@ class Metadata(fields.Dict):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         content: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]  # untyped in marshmallow
+        # First of all: what is nested deeper than orjson writes is an error there.
+        if _is_deeper(content, _METADATA_DEPTH):
+            raise ValidationError("Nested too deeply.")
         if len(orjson.dumps(content)) > _METADATA_BYTES:
             raise ValidationError("Longer than 16 KiB.")
-        if _depth(content) > _METADATA_DEPTH:
-            raise ValidationError("Nested too deeply.")
         return content
 
 
-def _depth(value: Any) -> int:
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists stand in one another more than `levels` deep. Level by level: no stack to overflow."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for part in level for inner in _inside(part)]
+    return any(isinstance(part, dict | list) for part in level)
+
+
+def _inside(value: Any) -> list[Any]:
     if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -9,23 +9,13 @@ from zoneinfo import available_timezones
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf, Range
 
-from schemas.fields import BodyCount, Instant, Metadata, Text
+from schemas.fields import BodyCount, BodyFlag, Instant, Metadata, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
 
-# Staff are made with their working hours, not here.
-TYPES = ("VEHICLE", "TOUR", "GUIDE")
+TYPES = ("VEHICLE", "TOUR", "GUIDE", "STAFF")
 SHORTFALL_POLICIES = ("flag", "refund", "overbook", "alternatives")
 _LONGEST_HOLD_MINUTES = 7 * 24 * 60
 _SHORTEST_HOLD_MINUTES = 0.01  # Less than a second holds nothing.
-
-
-class BodyFlag(fields.Boolean):
-    """true or false in a JSON body, where "yes" and 1 are neither."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
 
 
 class Minutes(fields.Float):
@@ -81,7 +71,7 @@ class UpdateResourceSchema(CreateResourceSchema):
 class ResourcesQuerySchema(PageSchema):
     """Which resources to list."""
 
-    type = fields.String(load_default=None, validate=OneOf((*TYPES, "STAFF")))
+    type = fields.String(load_default=None, validate=OneOf(TYPES))
     is_active = fields.Boolean(load_default=None)
     q = Text(load_default=None, metadata={"description": "Looked for in name and description, in any case."})
     include_deleted = fields.Boolean(load_default=False)
@@ -95,7 +85,7 @@ class DeleteResourceQuerySchema(Schema):
 
 class ResourceSchema(Schema):
     id = fields.String()
-    type = fields.String(metadata={"enum": [*TYPES, "STAFF"]})
+    type = fields.String(metadata={"enum": list(TYPES)})
     grain = fields.String(metadata={"enum": ["day", "departure", "quarter_hour"]})
     name = fields.String()
     description = fields.String(allow_none=True)

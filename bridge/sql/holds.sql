@@ -11,7 +11,8 @@ SELECT * FROM place_hold(
 SELECT h.id, h.resource_id, h.quantity, h.customer_email, h.idempotency_key AS idempotency_token, h.created_at,
     h.expires_at, h.hard_expires_at, h.metadata, h.booking_number, h.closed_reason,
     CASE WHEN h.status = 'ACTIVE' AND h.expires_at <= now() THEN 'EXPIRED' ELSE h.status::text END AS status,
-    greatest(0, extract(epoch FROM h.expires_at - now()))::float8 AS seconds_left,
+    -- By the clock: a term that this transaction gave is not longer than it is.
+    greatest(0, extract(epoch FROM h.expires_at - clock_timestamp()))::float8 AS seconds_left,
     ARRAY(SELECT k.slot_no FROM claim k WHERE k.hold_id = h.id AND k.resource_id = h.resource_id ORDER BY 1) AS slots
 FROM hold h WHERE h.id = %(hold_id)s;
 

@@ -26,6 +26,8 @@ STATUS = {
     "unexpected_state": 500,
 }
 
+UNEXPECTED = "Something went wrong on our side; it has been logged."
+
 log = structlog.get_logger("bridge.web")
 
 
@@ -50,7 +52,7 @@ def answer_error(error: BridgeError) -> Response:
 
 
 def _answer_validation(error: ValidationError) -> Response:
-    fields = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow leaves it untyped
+    fields = _keyed_by_text(error.normalized_messages())  # type: ignore[no-untyped-call]  # marshmallow leaves it untyped
     message = "; ".join(f"{path}: {text}" for path, text in _flatten(fields))
     return answer_error(errors.InvalidData(message[:1000], fields=fields))
 
@@ -74,6 +76,8 @@ def _answer_http_exception(error: HTTPException) -> Response:
             translated = errors.UnsupportedMediaType()
         case _ if error.code is not None and 300 <= error.code < 400:
             return Response(error.get_body(), error.code, error.get_headers())
+        case _ if error.code is not None and error.code >= 500:
+            translated = BridgeError(UNEXPECTED)  # Flask has logged what led here.
         case _:
             translated = errors.InvalidData(error.description)
     response = answer_error(translated)
@@ -84,7 +88,14 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 def _answer_unexpected(error: Exception) -> Response:
     log.exception("unexpected error")
-    return answer_error(BridgeError("Something went wrong on our side; it has been logged."))
+    return answer_error(BridgeError(UNEXPECTED))
+
+
+def _keyed_by_text(messages: Any) -> Any:
+    """The messages as JSON takes them: what is wrong inside a list is filed under its number."""
+    if isinstance(messages, dict):
+        return {str(key): _keyed_by_text(value) for key, value in messages.items()}
+    return messages
 
 
 def _flatten(messages: Any, path: str = "") -> list[tuple[str, str]]:

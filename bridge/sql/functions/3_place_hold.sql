@@ -76,7 +76,9 @@ BEGIN
         INTO hold_id, outcome
         FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
         IF NOT FOUND THEN
-            outcome := 'short';
+            -- Nor may the resource still be for sale: it was when this began.
+            PERFORM FROM resource r WHERE r.id = p_resource_id AND r.is_active AND r.deleted_at IS NULL;
+            outcome := CASE WHEN FOUND THEN 'short' ELSE 'resource_not_found' END;
             details := describe_slots(p_resources, p_slots, p_quantities);
         END IF;
         RETURN;

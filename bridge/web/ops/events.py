@@ -119,7 +119,7 @@ def _event_page(event_id: str, *, draft: str | None = None, refusal: str | None 
         sentence=texts.describe_event(event, is_paused=is_paused),
         can_retry=event["status"] in failures.RETRYABLE,
         is_failed=event["status"] == "failed",
-        attempts=[attempt | {"seconds": _seconds(attempt)} for attempt in reversed(event["attempt_log"])],
+        attempts=[attempt | {"seconds": _seconds(attempt), "verdict": _verdict(attempt)} for attempt in reversed(event["attempt_log"])],
         payload=payload or event["raw"],
         original=(texts.pretty(event["original"]) or event["raw"]) if event["edited"] else None,
         draft=draft if draft is not None else payload or event["raw"],
@@ -137,6 +137,11 @@ def _read_payload() -> dict[str, Any]:
 def _seconds(attempt: Mapping[str, Any]) -> float | None:
     finished = attempt["finished_at"]
     return (finished - attempt["started_at"]).total_seconds() if finished else None
+
+
+def _verdict(attempt: Mapping[str, Any]) -> str:
+    words = {None: "not finished", "retry": "did not work"}
+    return words.get(attempt["outcome"]) or str(attempt["outcome"])
 
 
 def _given(fields: Mapping[str, str]) -> dict[str, str]:

@@ -198,7 +198,7 @@ def _check_with_platform(hold_id: str, body: dict[str, Any]) -> None:
     try:
         order = Medusa(settings(), deadline_seconds=_PLATFORM_SECONDS).get_order(body["order_id"])
         facts = read_order(order)
-    except (errors.PlatformRefused, errors.UnreadableEvent) as error:
+    except (errors.PlatformNotConfigured, errors.PlatformRefused, errors.UnreadableEvent) as error:
         raise errors.Unauthorized from error
     if (
         facts.is_cancelled

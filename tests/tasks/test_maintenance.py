@@ -1,0 +1,213 @@
+"""Upkeep does what it is for, makes up for missed turns, and can be paused."""
+
+from __future__ import annotations
+
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import tasks
+from bridge import db
+from bridge.core import failures
+from bridge.errors import PlatformRefused
+from bridge.ids import new_id
+from tasks import maintenance
+from tests.factories import counters, lapse, make_hold, make_resource
+from tests.tasks.conftest import look, purge, receive, running, stop, wait_for
+
+pytestmark = pytest.mark.usefixtures("settings")
+NOW = datetime.now(UTC)
+
+
+def order(**fields):
+    return {"id": new_id("order"), "status": "pending", "version": 1, "updated_at": NOW.isoformat(), "items": [], **fields}
+
+
+class FakeMedusa:
+    """A platform that lists these orders."""
+
+    def __init__(self, *orders):
+        self.orders = orders
+        self.asked_since = []
+
+    def __call__(self, _config):
+        return self
+
+    def list_orders(self, updated_since):
+        self.asked_since.append(updated_since)
+        yield from self.orders
+
+
+@pytest.fixture
+def medusa(monkeypatch):
+    with db.transaction() as conn:
+        conn.execute("DELETE FROM platform_cursor")
+
+    def use(*orders):
+        fake = FakeMedusa(*orders)
+        monkeypatch.setattr(maintenance, "Medusa", fake)
+        return fake
+
+    return use
+
+
+def events_of(order_id):
+    with db.transaction() as conn:
+        return failures.list_events(conn, order_id=order_id)[0]
+
+
+def a_lapsed_hold():
+    with db.transaction() as conn:
+        resource_id, dates = make_resource(conn, days=1)
+        lapse(conn, make_hold(conn, resource_id, dates))
+    return resource_id
+
+
+def held(resource_id):
+    with db.transaction() as conn:
+        return counters(conn, resource_id)[0][0]
+
+
+def test_lapsed_holds_are_swept_in_batches(monkeypatch):
+    monkeypatch.setattr(maintenance, "BATCH", 2)
+    resources = [a_lapsed_hold() for _ in range(5)]
+
+    maintenance.sweep_holds()
+
+    assert [held(resource_id) for resource_id in resources] == [0] * 5
+
+
+def test_a_paused_queue_stops_upkeep():
+    resource_id = a_lapsed_hold()
+    with db.transaction() as conn:
+        failures.pause_queue(conn, "bridge.maintenance", actor="ada")
+    maintenance.sweep_holds()
+    assert held(resource_id) == 1
+
+    with db.transaction() as conn:
+        failures.resume_queue(conn, "bridge.maintenance", actor="ada")
+    maintenance.sweep_holds()
+    assert held(resource_id) == 0
+
+
+def test_upkeep_that_fails_waits_for_the_next_turn(own):
+    db.configure("postgresql://postgres@127.0.0.1:1/none")
+    try:
+        maintenance.sweep_holds()
+    finally:
+        db.configure(own)
+
+
+def test_the_ledger_is_audited():
+    maintenance.audit_ledger()
+
+    with db.transaction() as conn:
+        row = db.one(conn.execute("SELECT drift, now() - checked_at AS age FROM audit"))
+    assert row["drift"] == 0
+    assert row["age"] < timedelta(minutes=1)
+
+
+def test_an_order_whose_event_never_came_is_found(medusa):
+    missed, seen = order(), order()
+    medusa(missed, seen)
+    with db.transaction() as conn:
+        conn.execute(
+            "INSERT INTO platform_order (source, id, version, updated_at) VALUES ('medusa', %s, 1, %s)", [seen["id"], NOW]
+        )
+
+    for _ in range(2):
+        maintenance.reconcile_orders()
+
+    found = events_of(missed["id"])
+    assert [event["type"] for event in found] == ["order.reconcile"]
+    assert look(found[0]["id"])["payload"] == {"type": "order.reconcile", "data": {"order": missed}}
+    assert events_of(seen["id"]) == []
+
+
+def test_a_later_state_of_an_order_is_another_event(medusa):
+    first = order()
+    second = first | {"updated_at": (NOW + timedelta(seconds=1)).isoformat()}
+    medusa(first, second)
+
+    maintenance.reconcile_orders()
+
+    assert len(events_of(first["id"])) == 2
+
+
+def test_each_look_begins_a_little_before_the_last_one_ended(medusa):
+    fake = medusa(order(updated_at="2026-01-02T03:04:05.678Z"), order(updated_at=NOW.isoformat()))
+
+    for _ in range(2):
+        maintenance.reconcile_orders()
+
+    assert NOW - timedelta(days=1, minutes=6) < fake.asked_since[0] < NOW - timedelta(days=1, minutes=4)
+    assert fake.asked_since[1] == NOW - timedelta(minutes=5)
+
+
+def test_an_order_that_cannot_be_read_is_shown_to_people(medusa):
+    broken = order(items="none")
+    medusa(broken)
+
+    maintenance.reconcile_orders()
+
+    assert len(events_of(broken["id"])) == 1
+
+
+def test_without_a_platform_nobody_is_asked(medusa, settings):
+    fake = medusa(order())
+    settings(medusa_url="")
+
+    maintenance.reconcile_orders()
+
+    assert fake.asked_since == []
+
+
+def test_a_platform_that_refuses_is_asked_again_the_next_time(medusa, monkeypatch):
+    fake = medusa()
+
+    def refuse(_since):
+        raise PlatformRefused
+
+    monkeypatch.setattr(fake, "list_orders", refuse)
+
+    maintenance.reconcile_orders()
+
+
+def test_what_is_old_is_forgotten():
+    old, failed = receive({"type": "t"}, status="applied"), receive({"type": "t"}, status="failed")
+    with db.transaction() as conn:
+        conn.execute(
+            "UPDATE event SET received_at = now() - INTERVAL '31 days', finished_at = now() - INTERVAL '31 days'"
+            " WHERE id = ANY (%s)",
+            [[old, failed]],
+        )
+        conn.execute(
+            "INSERT INTO idempotency_key (scope, key, request_hash, created_at)"
+            " VALUES ('s', 'old', '', now() - INTERVAL '25 hours'), ('s', 'young', '', now()) ON CONFLICT DO NOTHING"
+        )
+
+    maintenance.purge_old()
+
+    with db.transaction() as conn:
+        assert {row["key"] for row in conn.execute("SELECT key FROM idempotency_key WHERE scope = 's'")} == {"young"}
+        assert [row["id"] for row in conn.execute("SELECT id FROM event WHERE id = ANY (%s)", [[old, failed]])] == [failed]
+
+
+def test_beat_asks_as_often_as_it_is_told(settings):
+    settings(sweep_seconds=2)
+
+    assert tasks.celery.conf.beat_schedule["sweep_holds"]["schedule"] == 2.0
+
+
+@pytest.mark.xdist_group("broker")
+@pytest.mark.timeout(180)
+def test_beat_and_worker_sweep_what_has_lapsed(settings, broker):
+    chosen = settings(broker_url=broker, sweep_seconds="0.5")
+    purge(broker)
+    resource_id = a_lapsed_hold()
+
+    with running(chosen, "worker", "beat") as started:
+        wait_for(lambda: held(resource_id) == 0, 60)
+
+        assert stop(started["beat"], signal.SIGTERM) == 0
