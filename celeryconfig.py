@@ -71,8 +71,9 @@ worker_enable_remote_control = False  # Nobody uses it: processes are rows. It c
 worker_send_task_events = False  # Halves RabbitMQ's throughput, and nobody listens.
 worker_hijack_root_logger = False  # bridge/logs.py says how to log.
 worker_redirect_stdouts = False
-# After a lost connection the messages under way are delivered again anyway; their tasks find nothing to claim.
-worker_cancel_long_running_tasks_on_connection_loss = True
+# What is under way when the connection is lost may finish: its message comes again and finds nothing to claim. Killed,
+# its event would wait for the lease to end.
+worker_cancel_long_running_tasks_on_connection_loss = False
 
 # -- the connection ----------------------------------------------------------------------------------------------------
 

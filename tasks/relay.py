@@ -108,10 +108,11 @@ class Relay:
             return
         # No heartbeat: nobody here would answer it between two events. A dead connection shows when it is used.
         connection = celery.connection_for_write(heartbeat=0)
-        # Otherwise asking for a channel tries for ever.
-        connection.transport_options = {**connection.transport_options, "max_retries": 1}
+        # Otherwise asking for a channel tries for ever, and rests 2 s in between.
+        once = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+        connection.transport_options = {**connection.transport_options, **once}
         try:
-            connection.connect()
+            connection.ensure_connection(**once)
             self._producer = celery.amqp.Producer(connection.default_channel)
         except Exception:
             connection.release()

@@ -6,13 +6,14 @@ import os
 import socket
 import warnings
 
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import setup_logging
 from celery.worker.consumer import Consumer
 
 from bridge import db, logs
 from bridge.config import Config
 from bridge.core.events import QUEUES
-from tasks import celery, configure
+from tasks import celery, configure, redis_acks
 
 
 def run(config: Config) -> None:
@@ -20,9 +21,9 @@ def run(config: Config) -> None:
     logs.configure(config.log_level)
     # Somebody who listens to this keeps Celery from setting up logging in its own way.
     setup_logging.connect(_keep_logging, weak=False)
-    # Celery warns of root because of pickle; we take JSON only, and in a container there is nobody else.
-    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    _silence_warnings()
     _leave_out_delays()
+    redis_acks.install()
     configure(config)
     db.configure(config.database_url)
     celery.worker_main(
@@ -40,6 +41,13 @@ def run(config: Config) -> None:
             "--without-heartbeat",
         ]
     )
+
+
+def _silence_warnings() -> None:
+    # Celery warns of root because of pickle; we take JSON only, and in a container there is nobody else.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    # A coming default, told at each lost connection; celeryconfig.py says why we chose the other.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
 def _leave_out_delays() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
@@ -72,7 +73,7 @@ class _DatabaseCollector(Collector):
                 queues = failures.list_queues(conn)
                 audit = audits.last_audit(conn)
                 lag = processes.relay_lag(conn)
-        except BridgeError:
+        except (BridgeError, psycopg.ProgrammingError):  # The latter before the first migration.
             yield GaugeMetricFamily("bridge_database_up", "Whether the database answers.", value=0)
             return
         yield GaugeMetricFamily("bridge_database_up", "Whether the database answers.", value=1)
@@ -94,6 +95,8 @@ def _outcome(check: Callable[[], None]) -> str:
         check()
     except BridgeError as error:
         return error.message
+    except psycopg.ProgrammingError as error:  # Before the first migration.
+        return f"cannot be asked: {error.diag.message_primary}"
     except OSError as error:
         return f"cannot be reached: {error}"
     return "ok"

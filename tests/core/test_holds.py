@@ -312,3 +312,27 @@ def test_slots_count_days_and_quarters():
     assert slot_day(day_slot(date(2026, 12, 24))) == date(2026, 12, 24)
     assert day_slot(date(1970, 1, 2)) == 1
     assert quarter_slot(quarter_start(123_456)) == 123_456
+
+
+def test_a_late_confirmation_may_take_what_another_let_lapse(conn):
+    resource_id, dates = make_resource(conn, capacity=1)
+    first = make_hold(conn, resource_id, dates)
+    lapse(conn, first)
+    second = make_hold(conn, resource_id, dates)
+    lapse(conn, second)
+
+    holds.confirm_hold(conn, first, order_id="o", line_item_id="i", actor="tests")
+
+    assert holds.get_hold(conn, second).status == "EXPIRED"
+    assert counters(conn, resource_id) == [(0, 1)] * 3
+
+
+def test_a_hold_whose_place_was_taken_over_in_its_last_instant_is_not_extended(conn):
+    resource_id, dates = make_resource(conn)
+    hold_id = make_hold(conn, resource_id, dates)
+    # What a taker leaves whose clock read a moment later than that of whoever waits to extend.
+    conn.execute("UPDATE claim SET expires_at = now() - INTERVAL '1 s' WHERE hold_id = %s", [hold_id])
+    conn.execute("SELECT expire_claims(%s, %s)", [[resource_id], [day_slot(dates[0])]])
+
+    with pytest.raises(errors.HoldExpired):
+        holds.extend_hold(conn, hold_id)

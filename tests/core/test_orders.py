@@ -14,7 +14,7 @@ from bridge.rules.orders import CartFacts, LineFacts, OrderFacts, order_from_jso
 from tests.concurrency.rush import in_transaction, rush
 from tests.factories import counters, lapse, make_hold, make_resource
 
-pytestmark = pytest.mark.usefixtures("database_url")
+pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -586,3 +586,20 @@ def test_facts_survive_being_written_down():
     )
 
     assert order_from_json(order_to_json(facts)) == facts
+
+
+def test_parts_cancelled_by_hand_at_once_add_up():
+    with db.transaction() as conn:
+        resource_id, dates = make_resource(conn, capacity=9)
+        hold_id = make_hold(conn, resource_id, dates, quantity=9)
+        allocation, _hold = holds.confirm_hold(conn, hold_id, order_id=hold_id, line_item_id="i", actor="tests")
+
+    def cancel_one(conn):
+        return allocations.cancel_allocation(conn, allocation.id, reason=None, quantity=1, actor="tests")
+
+    answers = rush([in_transaction(cancel_one)] * 8, at_once=8)
+
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    with db.transaction() as conn:
+        assert holds.get_allocation(conn, allocation.id).quantity == 1
+        assert counters(conn, resource_id) == [(0, 1)] * 3

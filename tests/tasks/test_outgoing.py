@@ -111,10 +111,12 @@ def test_a_busy_mail_server_is_tried_later_and_a_refusal_fails(settings):
     assert (gone["status"], gone["error_code"]) == ("failed", "mail_refused")
 
 
-def test_a_mail_without_a_text_fails():
-    event = do("mail", {"to": "ada@example.test"})
+def test_a_mail_without_a_text_fails(settings):
+    settings(smtp_url="smtp://127.0.0.1:1")
 
-    assert (event["status"], event["error_code"]) == ("ignored", None)
+    event = do("mail", {"to": "ada@example.test", "subject": "s"})
+
+    assert (event["status"], event["error_code"]) == ("failed", "unreadable_event")
 
 
 def test_a_line_is_paid_back_in_full(medusa):

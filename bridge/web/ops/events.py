@@ -119,7 +119,10 @@ def _event_page(event_id: str, *, draft: str | None = None, refusal: str | None 
         sentence=texts.describe_event(event, is_paused=is_paused),
         can_retry=event["status"] in failures.RETRYABLE,
         is_failed=event["status"] == "failed",
-        attempts=[attempt | {"seconds": _seconds(attempt), "verdict": _verdict(attempt)} for attempt in reversed(event["attempt_log"])],
+        attempts=[
+            attempt | {"seconds": _seconds(attempt), "verdict": _verdict(attempt)}
+            for attempt in reversed(event["attempt_log"])
+        ],
         payload=payload or event["raw"],
         original=(texts.pretty(event["original"]) or event["raw"]) if event["edited"] else None,
         draft=draft if draft is not None else payload or event["raw"],

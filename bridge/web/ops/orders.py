@@ -43,7 +43,8 @@ def _slot_names(conn: Connection, timeline: list[dict[str, Any]]) -> dict[str, s
 
 def _readable(details: Mapping[str, Any], grains: Mapping[str, str]) -> dict[str, Any]:
     grain = grains.get(details.get("resource_id", ""))
-    shown = {name: value for name, value in details.items() if name not in {"slot_no", "missing"} and value != 0}
+    left_out = {"slot_no", "missing", "finished_at"}  # Told otherwise, or by the entries after it.
+    shown = {name: value for name, value in details.items() if name not in left_out and value != 0}
     if details.get("slot_no") is not None:
         shown["slot"] = _slot(details["slot_no"], grain)
     if details.get("missing"):

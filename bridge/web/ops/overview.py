@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
 from bridge import db
-from bridge.core import failures, overview
+from bridge.core import audits, failures, overview
 from bridge.errors import NotFound
 from bridge.web.ops import texts
 from bridge.web.ops.console import new_blueprint, page
@@ -19,6 +19,7 @@ from bridge.web.ops.console import new_blueprint, page
 # An event is a second's work; one that waits a minute says that something does not keep up.
 WORRYING_SECONDS = 60
 SHOWN_FAILURES = 10
+SHOWN_FINDINGS = 20
 
 
 class _ConsolePath(BaseConverter):
@@ -42,9 +43,10 @@ def show_overview() -> ResponseReturnValue:
     with db.transaction() as conn:
         numbers = overview.get_overview(conn)
         failed, _count = failures.list_events(conn, status="failed", limit=SHOWN_FAILURES)
+        audit = audits.last_audit(conn)
     tiles = _tiles(numbers)
     troubles = [tile["trouble"] for tile in tiles if tile["trouble"]]
-    return page("overview", tiles=tiles, troubles=troubles, failed=failed, may_refresh=True)
+    return page("overview", tiles=tiles, troubles=troubles, failed=failed, findings=_findings(audit), may_refresh=True)
 
 
 @blueprint.get("/<console_path:_anything>")
@@ -86,11 +88,15 @@ def _tiles(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
         _tile(
             "Audit drift",
             "–" if drift is None else drift,
-            url_for("ops_overview.show_overview"),
+            url_for("ops_overview.show_overview", _anchor="audit"),
             f"the ledger does not add up: {texts.count(drift, 'finding')}" if drift else None,
             note="never checked" if drift is None else f"checked {texts.ago(numbers['audit_checked_at'])}",
         ),
     ]
+
+
+def _findings(audit: Mapping[str, Any] | None) -> list[str]:
+    return [texts.brief(finding) for finding in audit["findings"][:SHOWN_FINDINGS]] if audit else []
 
 
 def _lag_trouble(seconds: float) -> str | None:

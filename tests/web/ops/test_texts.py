@@ -1,0 +1,66 @@
+"""How the console says things."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bridge.web.ops import texts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""),
+        (0.25, "250 ms"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (95, "1 min 35 s"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (5400, "1 h 30 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_a_span_is_said_in_its_largest_units(seconds, said):
+    assert texts.span(seconds) == said
+
+
+def test_an_instant_is_said_from_now_either_way():
+    now = datetime.now(UTC)
+
+    assert texts.ago(now) == "just now"
+    assert texts.ago(now - timedelta(minutes=20, seconds=1)) == "20 min ago"
+    assert texts.ago(now + timedelta(minutes=20, seconds=1)) == "in 20 min"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (
+            {"claimed_until": datetime.now(UTC) + timedelta(hours=1), "claimed_by": "host:1"},
+            "host:1 is working on it now",
+        ),
+        ({"is_paused": True}, "Its queue is paused"),
+        ({"rung_at": datetime.now(UTC)}, "no worker has taken it yet"),
+        ({}, "Waiting for its first attempt."),
+        ({"attempts": 2, "attempts_left": 1}, "Attempt 2 did not work"),
+        ({"status": "failed"}, "It could not be read when it came"),
+        ({"status": "failed", "attempts": 16}, "Failed after 16 attempts"),
+    ],
+)
+def test_what_became_of_an_event_is_one_sentence(state, said):
+    is_paused = state.pop("is_paused", False)
+    event = {
+        "status": "pending",
+        "outcome": None,
+        "attempts": 0,
+        "attempts_left": 16,
+        "claimed_until": None,
+        "rung_at": None,
+        "next_attempt_at": datetime.now(UTC),
+        **state,
+    }
+
+    assert said in texts.describe_event(event, is_paused=is_paused)
