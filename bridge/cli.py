@@ -14,7 +14,7 @@ import requests
 from bridge import db
 from bridge.clients import webhooks
 from bridge.config import Config
-from bridge.core import audits, keys
+from bridge.core import audits, keys, ops_users
 from bridge.errors import BridgeError
 
 
@@ -104,6 +104,9 @@ def migrate(config: Config) -> None:
     for name in applied:
         click.echo(f"applied {name}")
     click.echo(f"{len(applied)} applied; the database is up to date.")
+    with db.transaction() as conn:
+        if ops_users.ensure_first(conn, config.ops_user, config.ops_password):
+            click.echo(f"made the console account {config.ops_user}.")
 
 
 @main.command()
@@ -144,6 +147,17 @@ def send(captured: BinaryIO, order_id: str | None, hold_id: str | None, quantity
         raise click.ClickException(f"The bridge does not answer: {error}") from error
     click.echo(f"{answer.status_code} {answer.text}")
     sys.exit(0 if answer.ok else 1)
+
+
+@main.command()
+@click.argument("name")
+@click.password_option(help="Asked for when not given.")
+@_with_database
+def password(_config: Config, name: str, password: str) -> None:
+    """Give the console account NAME a password; make the account if there is none. Ends its sessions."""
+    with db.transaction() as conn:
+        ops_users.set_password(conn, name, password)
+    click.echo(f"{name} can sign in with the new password.")
 
 
 @main.group("keys")

@@ -18,7 +18,7 @@ from typing import Any
 
 from bridge import db, demo, embedded
 from bridge.config import SECRETS_FILE, Config
-from bridge.core import processes
+from bridge.core import ops_users, processes
 from bridge.errors import BridgeError, InvalidSetting
 from bridge.supervisor import Supervisor
 
@@ -110,6 +110,9 @@ def _prepare(config: Config, database_url: str) -> None:
         _print(f"migrated the database: {', '.join(applied)}")
     if config.embedded and demo.load(database_url):
         _print("loaded a demo catalogue")
+    password = config.ops_password or embedded.kept_secrets(config).get("ops_password", "")
+    with db.connect(database_url) as connection, connection.transaction():
+        ops_users.ensure_first(connection, config.ops_user, password)
 
 
 def _announce(supervisor: Supervisor, config: Config, env: Mapping[str, str], *, first_start: bool) -> None:
@@ -139,7 +142,7 @@ def _banner(config: Config, env: Mapping[str, str], *, first_start: bool) -> str
         f"  curl '{base}/admin/resource-booking/resources' -H 'Authorization: Bearer {key if first_start else '…'}'",
     ]
     if resource_id := _find_resource(config, key):
-        today = date.today()  # noqa: DTZ011 - an example; the day in the resource's zone does not matter
+        today = date.today()
         query = f"resource_id={resource_id}&start_date={today}&end_date={today + timedelta(days=6)}"
         lines.append(f"  curl '{base}/store/resource-booking/availability?{query}'")
     lines += ["", *_describe_secrets(config, first_start=first_start), "", "Ctrl-C stops everything.", ""]

@@ -107,7 +107,7 @@ def make_message(
 
 def _verdict(status: int, text: str) -> BridgeError:
     # RFC 5321, 4.2.1: 4yz may work later, 5yz will not.
-    kind = MailUnavailable if 400 <= status < 500 else MailRefused  # noqa: PLR2004
+    kind = MailUnavailable if 400 <= status < 500 else MailRefused
     return kind(f"The mail server answered {status}: {text}")
 
 

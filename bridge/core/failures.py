@@ -142,7 +142,7 @@ def pause_queue(conn: Connection, name: str, *, actor: str) -> None:
         "INSERT INTO paused_queue (name, paused_by) VALUES (%s, %s) ON CONFLICT DO NOTHING", [name, actor]
     )
     if paused.rowcount:
-        _write_down(conn, actor=actor, action="pause", target=name)
+        actions.note(conn, actor=actor, action="pause", target=name)
 
 
 def resume_queue(conn: Connection, name: str, *, actor: str) -> None:
@@ -151,7 +151,7 @@ def resume_queue(conn: Connection, name: str, *, actor: str) -> None:
     if conn.execute("DELETE FROM paused_queue WHERE name = %s", [name]).rowcount:
         # Workers turned away the rings that were under way when it was paused.
         conn.execute(_sql.unring_queue, {"queue": name})
-        _write_down(conn, actor=actor, action="resume", target=name)
+        actions.note(conn, actor=actor, action="resume", target=name)
 
 
 def is_paused(conn: Connection, name: str) -> bool:
@@ -230,10 +230,6 @@ def _check_exists(conn: Connection, event_id: str) -> None:
 def _check_queue(name: str) -> None:
     if name not in events.QUEUES:
         raise QueueNotFound
-
-
-def _write_down(conn: Connection, *, actor: str, action: str, target: str) -> None:
-    conn.execute("INSERT INTO ops_action (actor, action, target) VALUES (%s, %s, %s)", [actor, action, target])
 
 
 def _parse(body: bytes) -> Any:

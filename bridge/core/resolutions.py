@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.core import orders, shortfalls
+from bridge.core import actions, orders, shortfalls
 from bridge.db import Connection
 from bridge.errors import ShortfallClosed, StillShort
 
@@ -34,4 +34,5 @@ def resolve_shortfall(
             shortfalls.give_up(conn, shortfall_id, actor=actor, note=note)
         case "dismiss":
             shortfalls.close(conn, shortfall_id, action="dismiss", note=note)
+    actions.note(conn, actor=actor, action=f"shortfall.{action}", target=shortfall_id, reason=note)
     return shortfalls.get_shortfall(conn, shortfall_id)

@@ -33,7 +33,9 @@ class FakeSmtp:
                     continue
                 verb = "end" if in_data else line.split(" ")[0].split(":")[0].lower()
                 in_data = verb == "data"
-                default = {"data": "354 go on", "quit": "221 bye", "ehlo": "250-me\r\n250 AUTH PLAIN"}.get(verb, "250 ok")
+                default = {"data": "354 go on", "quit": "221 bye", "ehlo": "250-me\r\n250 AUTH PLAIN"}.get(
+                    verb, "250 ok"
+                )
                 self._say(stream, self.answers.get(verb, default))
 
     def _say(self, stream, text):

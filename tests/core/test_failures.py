@@ -104,7 +104,9 @@ def test_an_event_shows_all_there_is_to_know():
 
     assert shown["payload"] == {"type": "order.placed", "data": {"id": "o"}}
     assert shown["headers"] == {"webhook-id": "msg_1"}
-    assert [(row["n"], row["outcome"], row["traceback"]) for row in shown["attempt_log"]] == [(1, "failed", "Traceback")]
+    assert [(row["n"], row["outcome"], row["traceback"]) for row in shown["attempt_log"]] == [
+        (1, "failed", "Traceback")
+    ]
     assert [(row["actor"], row["action"]) for row in shown["actions"]] == [("ada", "retry")]
 
 
@@ -197,7 +199,12 @@ def test_an_edited_payload_is_applied_and_the_original_kept():
     act(failures.edit_payload, event_id, payload={"a": 2}, reason="a typing error", actor="ada")
 
     shown = act(failures.get_event, event_id)
-    assert (shown["payload"], shown["original"], shown["raw"], shown["edited"]) == ({"a": 2}, {"a": 1}, '{"a": 1}', True)
+    assert (shown["payload"], shown["original"], shown["raw"], shown["edited"]) == (
+        {"a": 2},
+        {"a": 1},
+        '{"a": 1}',
+        True,
+    )
     assert (shown["actions"][0]["action"], shown["actions"][0]["reason"]) == ("edit", "a typing error")
     with db.statement() as conn:
         assert events.claim_event(conn, event_id=event_id, worker="here:1").document() == {"a": 2}

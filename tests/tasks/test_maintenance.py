@@ -21,7 +21,14 @@ NOW = datetime.now(UTC)
 
 
 def order(**fields):
-    return {"id": new_id("order"), "status": "pending", "version": 1, "updated_at": NOW.isoformat(), "items": [], **fields}
+    return {
+        "id": new_id("order"),
+        "status": "pending",
+        "version": 1,
+        "updated_at": NOW.isoformat(),
+        "items": [],
+        **fields,
+    }
 
 
 class FakeMedusa:
@@ -113,7 +120,8 @@ def test_an_order_whose_event_never_came_is_found(medusa):
     medusa(missed, seen)
     with db.transaction() as conn:
         conn.execute(
-            "INSERT INTO platform_order (source, id, version, updated_at) VALUES ('medusa', %s, 1, %s)", [seen["id"], NOW]
+            "INSERT INTO platform_order (source, id, version, updated_at) VALUES ('medusa', %s, 1, %s)",
+            [seen["id"], NOW],
         )
 
     for _ in range(2):
@@ -191,7 +199,9 @@ def test_what_is_old_is_forgotten():
 
     with db.transaction() as conn:
         assert {row["key"] for row in conn.execute("SELECT key FROM idempotency_key WHERE scope = 's'")} == {"young"}
-        assert [row["id"] for row in conn.execute("SELECT id FROM event WHERE id = ANY (%s)", [[old, failed]])] == [failed]
+        assert [row["id"] for row in conn.execute("SELECT id FROM event WHERE id = ANY (%s)", [[old, failed]])] == [
+            failed
+        ]
 
 
 def test_beat_asks_as_often_as_it_is_told(settings):

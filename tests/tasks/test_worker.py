@@ -125,4 +125,3 @@ def test_processes_say_that_they_are_there_until_they_are_stopped(chosen, own):
 def _kinds():
     with db.transaction() as conn:
         return {row["kind"] for row in failures.list_workers(conn)}
-

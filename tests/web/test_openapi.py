@@ -1,0 +1,206 @@
+"""/openapi.json: that it is the truth, and that nothing generated from it makes the bridge fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.specs.openapi import checks
+
+from bridge import db, errors
+from bridge.config import Config
+from bridge.core import blackouts
+from bridge.ids import new_id
+from bridge.web import create_app
+from bridge.web.errors import STATUS
+from tests.databases import own_database
+from tests.factories import make_allocation, make_hold, make_resource
+from tests.web.ops.rows import make_event, make_shortfall
+
+Headers = dict[str, str]
+Document = dict[str, Any]
+
+DESCRIBED = ("/store", "/admin", "/ops/api", "/webhooks", "/healthz", "/readyz")
+EXAMPLES = 15  # Of each operation and mode: some seconds in all.
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> Document:
+    document: Document = client.get("/openapi.json").json
+    return document
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    """Every operation, by "GET /path"."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def error_classes(kind: type[errors.BridgeError] = errors.BridgeError) -> Iterator[type[errors.BridgeError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from error_classes(below)
+
+
+# -- the document ------------------------------------------------------------------------------------------------------
+
+
+def test_the_document_is_valid_openapi_3_1(document: Document) -> None:
+    assert document["openapi"].startswith("3.1")
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_an_invalid_document_would_be_noticed(document: Document) -> None:
+    document["paths"]["/healthz"]["get"]["responses"]["200"] = {"description": 7}
+
+    with pytest.raises(jsonschema_rs.ValidationError):
+        schemathesis.openapi.from_dict(document).validate()
+
+
+def test_every_reference_leads_somewhere(document: Document) -> None:
+    named = set(re.findall(r'"\$ref": ?"#/components/schemas/(\w+)"', str(document).replace("'", '"')))
+
+    assert named
+    assert named <= set(document["components"]["schemas"])
+
+
+def test_every_operation_has_a_name_of_its_own(document: Document) -> None:
+    names = [operation["operationId"] for _label, operation in operations(document)]
+
+    assert len(names) == len(set(names))
+
+
+def test_every_operation_says_what_it_does(document: Document) -> None:
+    assert [label for label, operation in operations(document) if not operation["summary"]] == []
+
+
+def test_every_route_is_in_it(app: Flask, document: Document) -> None:
+    routes = {
+        f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith(DESCRIBED)
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+    assert {label for label, _operation in operations(document)} == routes
+
+
+def test_every_error_code_it_names_exists_under_its_status(document: Document) -> None:
+    statuses = {
+        kind.code: "415" if kind is errors.UnsupportedMediaType else str(STATUS[kind.kind]) for kind in error_classes()
+    }
+
+    for label, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            for code in re.findall(r"`(\w+)`:", answer["description"]) if int(status) >= 400 else ():
+                assert statuses[code] == status, (label, code)
+
+
+def test_whatever_demands_a_credential_says_so(app: Flask, document: Document) -> None:
+    open_to_all = {label for label, operation in operations(document) if "security" not in operation}
+
+    assert {label.split(" ")[1].split("/")[1] for label in open_to_all} == {"store", "webhooks", "healthz", "readyz"}
+
+
+def test_the_page_that_shows_it_is_there(client: FlaskClient) -> None:
+    answer = client.get("/docs/")
+
+    assert answer.status_code == 200
+    assert "swagger" in answer.text.lower()
+
+
+# -- everything that can be generated from it --------------------------------------------------------------------------
+
+# Not among them: whether valid data is accepted. Dates that must be in the future are beyond a schema.
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+]
+
+
+@pytest.fixture(scope="module")
+def own_app(config: Config) -> Iterator[Flask]:
+    """The application on a database of its own: what is generated closes days for every resource, and worse."""
+    with own_database(config.database_url) as url:
+        yield create_app(replace(config, database_url=url))
+
+
+@pytest.fixture
+def known(own_app: Flask) -> dict[str, str]:
+    """Rows for the names that paths, queries and bodies use, so that what is generated finds some."""
+    order_id = new_id("order")
+    with db.transaction() as conn:
+        resource_id, dates = make_resource(conn)
+        allocation_id = make_allocation(conn, resource_id, dates, order_id=order_id)
+        shortfall_id, _order_id = make_shortfall(conn)
+        blackout = blackouts.create_blackout(
+            conn,
+            resource_id=make_resource(conn)[0],
+            start_date=dates[0],
+            end_date=dates[0],
+            reason=None,
+            cancel_existing_holds=False,
+            dry_run=False,
+            actor="tests",
+        )
+        return {
+            "resource_id": resource_id,
+            "hold_id": make_hold(conn, resource_id, dates),
+            "allocation_id": allocation_id,
+            "blackout_id": blackout.blackout.id,
+            "shortfall_id": shortfall_id,
+            "order_id": order_id,
+            "event_id": make_event(conn, order_id=order_id),
+            "name": "bridge.events",
+        }
+
+
+def use_known(case: Case, known: dict[str, str]) -> None:
+    """Have the case ask for rows that exist."""
+    for part in (case.path_parameters, case.query, case.body):
+        if isinstance(part, dict):
+            part.update({name: known[name] for name in part if name in known})
+
+
+@pytest.mark.parametrize("finds_rows", [False, True], ids=["at random", "of rows that exist"])
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_nothing_generated_makes_an_operation_fail(
+    own_app: Flask,
+    admin: Headers,
+    known: dict[str, str],
+    subtests: pytest.Subtests,
+    mode: GenerationMode,
+    finds_rows: bool,
+) -> None:
+    """No answer is a failure of ours, each is as the document says, and what the document forbids is refused."""
+    for operation in schemathesis.openapi.from_wsgi("/openapi.json", own_app).get_all_operations():
+        cases = operation.ok().as_strategy(generation_mode=mode)
+
+        @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=cases)
+        def attempt(case: Case) -> None:
+            if finds_rows:
+                use_known(case, known)
+            answer = case.call(headers=admin)
+            case.validate_response(answer, headers=admin, checks=CHECKS)
+            if answer.status_code >= 400:
+                assert set(answer.json()) == {"type", "code", "message", "details"}
+
+        # Nothing can be wrong with a request that has no parts.
+        with subtests.test(operation.ok().label), suppress(Unsatisfiable):
+            attempt()
