@@ -17,8 +17,8 @@ class OverviewSchema(Schema):
     relay_lag_seconds = fields.Float()
     paused_queues = fields.List(fields.String())
     alive = fields.Dict(keys=fields.String(), values=fields.Integer())
-    audit_drift = Count(metadata={"description": "Must be 0; null before the first audit."})
-    audit_checked_at = Instant()
+    audit_drift = Count(allow_none=True, metadata={"description": "Must be 0; null before the first audit."})
+    audit_checked_at = Instant(allow_none=True)
     open_shortfalls = Count()
 
 

@@ -12,14 +12,14 @@ class QueueSchema(Schema):
 
     name = fields.String()
     paused = fields.Boolean()
-    paused_at = Instant()
-    paused_by = fields.String()
+    paused_at = Instant(allow_none=True)
+    paused_by = fields.String(allow_none=True)
     pending = Count(metadata={"description": "Not finished; the next three are among them."})
     due = Count()
     rung = Count(metadata={"description": "Handed to the broker; nobody has claimed them yet."})
     claimed = Count(metadata={"description": "In a worker's hands."})
     failed = Count()
-    oldest_pending_seconds = fields.Float()
+    oldest_pending_seconds = fields.Float(allow_none=True)
 
 
 class QueuesSchema(Schema):

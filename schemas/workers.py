@@ -16,7 +16,7 @@ class WorkerSchema(Schema):
     alive = fields.Boolean()
     started_at = Instant()
     seen_at = Instant()
-    progressed_at = Instant(metadata={"description": "When it last had work in hand."})
+    progressed_at = Instant(allow_none=True, metadata={"description": "When it last had work in hand."})
     state = Json()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from kombu.transport import redis, virtual
 
 
-class QoS(redis.QoS):  # type: ignore[misc]  # kombu is half typed.
+class QoS(redis.QoS):
     """Counts a message as out of hand even when Redis cannot be told.
 
     Redis hands it out again when its visibility timeout ends; by then there is nothing left to claim.
@@ -19,9 +19,9 @@ class QoS(redis.QoS):  # type: ignore[misc]  # kombu is half typed.
     def ack(self, delivery_tag: str) -> None:
         """Tell Redis, and in any case let go. Raises whatever the connection raises, so that it is noticed."""
         try:
-            super().ack(delivery_tag)
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]  # kombu is half typed.
         except BaseException:
-            virtual.QoS.ack(self, delivery_tag)
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]  # As above.
             raise
 
 

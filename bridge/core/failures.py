@@ -9,7 +9,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from bridge import sql
-from bridge.core import events
+from bridge.core import actions, events
 from bridge.db import Connection, one
 from bridge.errors import EventNotFailed, EventNotFound, EventNotRetryable, InvalidData, QueueNotFound
 

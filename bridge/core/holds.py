@@ -165,7 +165,7 @@ def extend_hold(conn: Connection, hold_id: str) -> Hold:
 def confirm_hold(
     conn: Connection, hold_id: str, *, order_id: str, line_item_id: str | None, actor: str, source: str = "medusa"
 ) -> tuple[Allocation, Hold]:
-    """Post the hold: its capacity belongs to the order from now on. Confirming for the same order again changes nothing.
+    """Post the hold: its capacity is the order's from now on. Confirming for the same order again changes nothing.
 
     A hold that lapsed is taken again where there is room. Raises HoldNotFound, HoldReleased, AlreadyConfirmed, and
     HoldExpired when it lapsed and its place is gone.

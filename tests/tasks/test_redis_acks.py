@@ -32,7 +32,8 @@ def in_hand(kind):
     def gone(*_args):
         yield DeadRedis()
 
-    qos = kind(SimpleNamespace(do_restore=False), prefetch_count=1)
+    channel = SimpleNamespace(do_restore=False, unacked_key="unacked", unacked_index_key="unacked_index")
+    qos = kind(channel, prefetch_count=1)
     virtual.QoS.append(qos, SimpleNamespace(), "tag")
     qos.pipe_or_acquire = gone
     assert not qos.can_consume()

@@ -161,9 +161,10 @@ def test_a_connection_that_the_database_cuts_is_replaced(relay):
     relay.turn()
     with db.transaction() as conn:
         pid = conn.info.backend_pid
-    with db.connect() as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [pid])
     event_id = receive({"type": "order.placed"})
+    with db.connect() as other:
+        # With a time-out it answers when the connection is gone.
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
     relay.turn()
 

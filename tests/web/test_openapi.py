@@ -147,23 +147,16 @@ def known(own_app: Flask) -> dict[str, str]:
     with db.transaction() as conn:
         resource_id, dates = make_resource(conn)
         allocation_id = make_allocation(conn, resource_id, dates, order_id=order_id)
-        shortfall_id, _order_id = make_shortfall(conn)
-        blackout = blackouts.create_blackout(
-            conn,
-            resource_id=make_resource(conn)[0],
-            start_date=dates[0],
-            end_date=dates[0],
-            reason=None,
-            cancel_existing_holds=False,
-            dry_run=False,
-            actor="tests",
+        other_id, _dates = make_resource(conn)
+        closed = blackouts.create_blackout(
+            conn, resource_id=other_id, start_date=dates[0], end_date=dates[0], actor="tests"
         )
         return {
             "resource_id": resource_id,
             "hold_id": make_hold(conn, resource_id, dates),
             "allocation_id": allocation_id,
-            "blackout_id": blackout.blackout.id,
-            "shortfall_id": shortfall_id,
+            "blackout_id": closed.blackout.id,
+            "shortfall_id": make_shortfall(conn)[0],
             "order_id": order_id,
             "event_id": make_event(conn, order_id=order_id),
             "name": "bridge.events",
@@ -177,8 +170,11 @@ def use_known(case: Case, known: dict[str, str]) -> None:
             part.update({name: known[name] for name in part if name in known})
 
 
-@pytest.mark.parametrize("finds_rows", [False, True], ids=["at random", "of rows that exist"])
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize(
+    ("mode", "finds_rows"),
+    [(GenerationMode.POSITIVE, False), (GenerationMode.NEGATIVE, False), (GenerationMode.POSITIVE, True)],
+    ids=["valid", "not valid", "valid, of rows that exist"],
+)
 def test_nothing_generated_makes_an_operation_fail(
     own_app: Flask,
     admin: Headers,
