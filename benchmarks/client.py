@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from math import ceil
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -65,6 +66,7 @@ def run(plan: Plan) -> Result:
     """Carry out `plan` in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.client"],
+        cwd=Path(__file__).parents[1],
         input=json.dumps(asdict(plan)).encode(),
         stdout=subprocess.PIPE,
         check=True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -28,4 +30,14 @@ def run(config: Config) -> None:
         # A stop that comes in the first half second of a process is lost on it; nothing waits for it longer than this.
         workers_kill_timeout=8,
         log_level=LogLevels.warning,
-    ).serve()
+    ).serve(target_loader=_load, wrap_loader=False)
+
+
+def _load() -> Any:
+    """The application, in each process that serves it."""
+    from wsgi import app  # noqa: PLC0415  # the processes that serve make it; the one that starts them does not
+
+    # What is there now stays to the end; a collection that visits it stops every thread for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    return app

@@ -38,14 +38,11 @@ def read_days(
 ) -> Availability:
     """Every date from `start_date` to `end_date`, inclusive. One statement. Raises ResourceNotFound."""
     first, last = day_slot(start_date), day_slot(end_date)
-    slots = list(range(first, last + 1))
-    row = conn.execute(
-        queries.read_days, {"resource_id": resource_id, "resources": [resource_id] * len(slots), "slots": slots}
-    ).fetchone()
+    row = conn.execute(queries.read_days, {"resource_id": resource_id, "first": first, "last": last}).fetchone()
     if row is None:
         raise ResourceNotFound
     days = [
-        _day(start_date + timedelta(days=n), maximum, free, reason, is_past=slots[n] < row["today"], quantity=quantity)
+        _day(start_date + timedelta(days=n), maximum, free, reason, is_past=first + n < row["today"], quantity=quantity)
         for n, (maximum, free, reason) in enumerate(zip(row["max_capacity"], row["free"], row["reasons"], strict=True))
     ]
     return Availability({name: row[name] for name in ("id", "name", "type")}, days)

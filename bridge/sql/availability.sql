@@ -4,7 +4,10 @@ SELECT r.id, r.name, r.type::text AS type, (now() AT TIME ZONE r.time_zone)::dat
     array_agg(f.max_capacity ORDER BY f.slot_no) AS max_capacity, array_agg(f.free ORDER BY f.slot_no) AS free,
     array_agg(f.reason ORDER BY f.slot_no) AS reasons
 FROM resource r
-JOIN free_slots(%(resources)s, %(slots)s) f ON f.resource_id = r.id
+JOIN free_slots(
+    array_fill(%(resource_id)s::text, ARRAY[%(last)s::integer - %(first)s::integer + 1]),
+    ARRAY(SELECT generate_series(%(first)s::bigint, %(last)s::bigint))
+) f ON f.resource_id = r.id
 WHERE r.id = %(resource_id)s AND r.grain = 'day' AND r.is_active AND r.deleted_at IS NULL
 GROUP BY r.id;
 

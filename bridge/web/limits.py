@@ -1,6 +1,9 @@
-"""How often one caller may write: counted by the `limits` library, per process."""
+"""How often one caller may write: rules of the `limits` library, counted per process."""
 
 from __future__ import annotations
+
+import threading
+import time
 
 from flask import Flask, current_app, request
 from limits import RateLimitItem, parse_many
@@ -13,13 +16,15 @@ from bridge.errors import InvalidSetting, TooManyRequests
 # A shop's own server may place every customer's hold from one address, so addresses are given a lot of room; one
 # customer is not. Sign-in is slow on purpose: it is the only place where a secret can be guessed.
 DEFAULTS = {"address": "1200/minute", "email": "240/minute", "sign_in": "10/minute;100/hour"}
+# How often what has expired is forgotten. Until then it costs memory only: nobody is counted by it.
+_FORGET_SECONDS = 10.0
 
 
 class Limits:
     """The limits of one application."""
 
     def __init__(self, config: Config) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(_Counters())
         self._items = {name: _parse(name, config.rate_limits) for name in DEFAULTS}
 
     def hit(self, name: str, who: str) -> None:
@@ -27,6 +32,35 @@ class Limits:
         for item in self._items[name]:
             if not self._limiter.hit(item, name, who):
                 raise TooManyRequests(retry_after=item.get_expiry())
+
+
+class _Counters(MemoryStorage):
+    """Counters that are swept by whoever counts, now and then.
+
+    The library's own are swept by threads started a hundred times a second, in the middle of the requests.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._forget_at = 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count `amount` more under `key`, in a window that lasts `expiry` seconds from its first count."""
+        now = time.time()
+        with self._lock:
+            if now >= self._forget_at:
+                self._forget(now)
+            if self.expirations.get(key, 0.0) <= now:
+                self.storage[key] = 0
+                self.expirations[key] = now + expiry
+            self.storage[key] += amount
+            return self.storage[key]
+
+    def _forget(self, now: float) -> None:
+        for key in [key for key, expires_at in self.expirations.items() if expires_at <= now]:
+            del self.storage[key], self.expirations[key]
+        self._forget_at = now + _FORGET_SECONDS
 
 
 def register(app: Flask, config: Config) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import cache
 
 import structlog
 from flask import Flask, Response, g, request
@@ -18,6 +19,8 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3, 10),
 )
+# What a caller makes up is counted as one: each new label value is kept for as long as the process lives.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
 log = structlog.get_logger("bridge.web")
@@ -40,10 +43,21 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unknown"
     seconds = time.perf_counter() - g.started
-    REQUESTS.labels(request.method, route, response.status_code).inc()
-    SECONDS.labels(route).observe(seconds)
+    _requests(request.method if request.method in _METHODS else "other", route, response.status_code).inc()
+    _seconds(route).observe(seconds)
     response.headers["X-Request-Id"] = g.request_id
     log.info(
         "request", method=request.method, path=request.path, status=response.status_code, ms=round(seconds * 1000, 1)
     )
     return response
+
+
+@cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    # The library looks a child up under a lock and by strings made anew each time.
+    return REQUESTS.labels(method, route, status)
+
+
+@cache
+def _seconds(route: str) -> Histogram:
+    return SECONDS.labels(route)

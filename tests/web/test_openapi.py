@@ -187,7 +187,7 @@ def test_nothing_generated_makes_an_operation_fail(
     for operation in schemathesis.openapi.from_wsgi("/openapi.json", own_app).get_all_operations():
         cases = operation.ok().as_strategy(generation_mode=mode)
 
-        @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=cases)
         def attempt(case: Case) -> None:
             if finds_rows:

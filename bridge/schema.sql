@@ -1,0 +1,895 @@
+-- What the migrations make. Generated, never edited: .venv/bin/python -m tests.sql.schema > bridge/schema.sql
+
+CREATE TYPE public.allocation_status AS ENUM (
+    'CONFIRMED',
+    'CANCELLED'
+);
+
+CREATE TYPE public.claim_state AS ENUM (
+    'held',
+    'allocated',
+    'released',
+    'expired'
+);
+
+CREATE TYPE public.event_status AS ENUM (
+    'pending',
+    'applied',
+    'ignored',
+    'failed',
+    'discarded'
+);
+
+CREATE TYPE public.grain AS ENUM (
+    'day',
+    'departure',
+    'quarter_hour'
+);
+
+CREATE TYPE public.hold_kind AS ENUM (
+    'cart',
+    'offer',
+    'appointment',
+    'order'
+);
+
+CREATE TYPE public.hold_status AS ENUM (
+    'ACTIVE',
+    'CONFIRMED',
+    'RELEASED',
+    'EXPIRED'
+);
+
+CREATE TYPE public.resource_type AS ENUM (
+    'VEHICLE',
+    'TOUR',
+    'GUIDE',
+    'STAFF'
+);
+
+CREATE TYPE public.shortfall_action AS ENUM (
+    'retry',
+    'force',
+    'refund',
+    'dismiss',
+    'cancel'
+);
+
+CREATE TYPE public.shortfall_policy AS ENUM (
+    'flag',
+    'refund',
+    'overbook',
+    'alternatives'
+);
+
+CREATE TYPE public.shortfall_status AS ENUM (
+    'open',
+    'resolved',
+    'dismissed'
+);
+
+CREATE FUNCTION public.describe_slots(p_resources text[], p_slots bigint[], p_quantities integer[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(jsonb_build_object(
+            'resource_id', f.resource_id, 'slot_no', f.slot_no, 'requested', w.quantity,
+            'available', f.free, 'reason', f.reason, 'fits', f.free >= w.quantity
+        ) ORDER BY f.resource_id, f.slot_no)
+        FROM free_slots(p_resources, p_slots) f
+        JOIN unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+            ON w.resource_id = f.resource_id AND w.slot_no = f.slot_no
+    );
+END $$;
+
+CREATE FUNCTION public.expire_claims(p_resources text[], p_slots bigint[], p_keep text[] DEFAULT '{}'::text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    WITH lapsed AS (
+        UPDATE claim k SET state = 'expired', expires_at = NULL
+        FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+        WHERE k.resource_id = w.resource_id AND k.slot_no = w.slot_no
+            AND k.state = 'held' AND k.expires_at <= now() AND k.hold_id <> ALL (p_keep)
+        RETURNING k.hold_id, k.resource_id, k.slot_no, k.quantity
+    ), freed AS (
+        SELECT l.resource_id, l.slot_no, sum(l.quantity)::integer AS quantity FROM lapsed l GROUP BY 1, 2
+    ), counted AS (
+        UPDATE capacity c SET
+            held = c.held - f.quantity,
+            overbooked = least(c.overbooked, greatest(0, c.held - f.quantity + c.allocated - c.max_capacity))
+        FROM freed f WHERE c.resource_id = f.resource_id AND c.slot_no = f.slot_no
+    )
+    INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+    SELECT l.hold_id, l.resource_id, l.slot_no, -l.quantity, 0, 'expire', 'clock' FROM lapsed l;
+END $$;
+
+CREATE FUNCTION public.expire_holds(p_limit integer) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_holds text[];
+    v_resources text[];
+    v_slots bigint[];
+BEGIN
+    v_holds := ARRAY(
+        SELECT h.id FROM hold h WHERE h.status = 'ACTIVE' AND h.expires_at <= now()
+        ORDER BY h.expires_at LIMIT p_limit FOR UPDATE SKIP LOCKED
+    );
+    SELECT array_agg(s.resource_id), array_agg(s.slot_no) INTO v_resources, v_slots
+    FROM (
+        SELECT DISTINCT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = ANY (v_holds) AND k.state = 'held'
+    ) s;
+    PERFORM lock_slots(v_resources, v_slots);
+    PERFORM expire_claims(v_resources, v_slots);
+    RETURN QUERY
+    UPDATE hold h SET status = 'EXPIRED', closed_at = clock_timestamp(), closed_reason = 'expired'
+    WHERE h.id = ANY (v_holds) RETURNING h.id;
+END $$;
+
+CREATE FUNCTION public.extend_hold(p_hold_id text) RETURNS text
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_hold hold;
+    v_resources text[];
+    v_slots bigint[];
+    v_expires_at timestamptz;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.id = p_hold_id FOR UPDATE;
+    IF NOT FOUND THEN RETURN 'not_found'; END IF;
+    IF v_hold.status = 'EXPIRED' OR (v_hold.status = 'ACTIVE' AND v_hold.expires_at <= now()) THEN RETURN 'expired'; END IF;
+    IF v_hold.status <> 'ACTIVE' THEN RETURN 'not_active'; END IF;
+    IF v_hold.expires_at >= v_hold.hard_expires_at THEN RETURN 'limit'; END IF;
+
+    SELECT array_agg(k.resource_id), array_agg(k.slot_no) INTO v_resources, v_slots
+    FROM claim k WHERE k.hold_id = p_hold_id;
+    PERFORM lock_slots(v_resources, v_slots);
+    -- Somebody may have taken a slot over while this waited for the lock and the last second passed.
+    IF EXISTS (SELECT FROM claim k WHERE k.hold_id = p_hold_id AND k.state = 'expired') THEN RETURN 'expired'; END IF;
+
+    v_expires_at := greatest(v_hold.expires_at, least(clock_timestamp() + v_hold.term, v_hold.hard_expires_at));
+    UPDATE hold SET expires_at = v_expires_at WHERE id = p_hold_id;
+    UPDATE claim SET expires_at = v_expires_at WHERE hold_id = p_hold_id AND state = 'held';
+    RETURN 'extended';
+END $$;
+
+CREATE FUNCTION public.free_slots(p_resources text[], p_slots bigint[]) RETURNS TABLE(resource_id text, slot_no bigint, on_date date, max_capacity integer, free integer, reason text)
+    LANGUAGE plpgsql ROWS 3
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT w.resource_id, w.slot_no, d.on_date, coalesce(c.max_capacity, 0),
+        CASE WHEN c.slot_no IS NULL OR c.closed OR b.closes THEN 0
+             ELSE greatest(0, c.max_capacity - c.held - c.allocated + coalesce(k.lapsed, 0)::integer) END,
+        CASE WHEN b.closes THEN 'blackout' WHEN c.slot_no IS NULL THEN 'not_open' WHEN c.closed THEN 'closed' END
+    FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+    JOIN resource r ON r.id = w.resource_id
+    LEFT JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    CROSS JOIN LATERAL (
+        SELECT CASE r.grain WHEN 'day' THEN DATE '1970-01-01' + w.slot_no::integer ELSE c.on_date END AS on_date
+    ) d
+    LEFT JOIN LATERAL (
+        SELECT sum(k.quantity) AS lapsed FROM claim k
+        WHERE c.held > 0 AND k.resource_id = w.resource_id AND k.slot_no = w.slot_no
+            AND k.state = 'held' AND k.expires_at <= now()
+    ) k ON c.held > 0
+    LEFT JOIN LATERAL (
+        SELECT true AS closes FROM blackout b
+        WHERE b.deleted_at IS NULL AND (b.resource_id = w.resource_id OR b.resource_id IS NULL)
+            AND d.on_date BETWEEN b.starts_on AND b.ends_on
+        LIMIT 1
+    ) b ON true;
+END $$;
+
+CREATE FUNCTION public.lock_slots(p_resources text[], p_slots bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM FROM capacity c
+    JOIN unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+        ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    ORDER BY c.resource_id, c.slot_no
+    FOR UPDATE OF c;
+END $$;
+
+CREATE FUNCTION public.open_slots(p_resources text[], p_slots bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+    JOIN resource r ON r.id = w.resource_id AND r.grain = 'quarter_hour' AND r.default_capacity IS NOT NULL
+    WHERE NOT EXISTS (SELECT FROM capacity c WHERE c.resource_id = w.resource_id AND c.slot_no = w.slot_no);
+    IF NOT FOUND THEN RETURN; END IF;
+
+    PERFORM FROM resource r WHERE r.id = ANY (p_resources) ORDER BY r.id FOR SHARE;
+    INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity)
+    SELECT r.id, w.slot_no, (to_timestamp(w.slot_no * 900) AT TIME ZONE r.time_zone)::date, r.default_capacity
+    FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+    JOIN resource r ON r.id = w.resource_id
+    WHERE r.grain = 'quarter_hour' AND r.default_capacity IS NOT NULL
+    ORDER BY r.id, w.slot_no
+    ON CONFLICT (resource_id, slot_no) DO NOTHING;
+END $$;
+
+CREATE FUNCTION public.place_hold(p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind public.hold_kind, p_booking_number text, p_resource_id text, p_quantity integer, p_email text, p_metadata jsonb, p_term interval, p_hard_term interval, p_resources text[], p_slots bigint[], p_quantities integer[], p_actor text, OUT outcome text, OUT hold_id text, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone, OUT details jsonb) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_resource record;
+    v_short boolean;
+    v_term interval;
+BEGIN
+    SELECT r.grain, r.time_zone, r.hold_minutes, r.is_active AND r.deleted_at IS NULL AS is_sold,
+        h.id AS hold_id, h.request_hash, h.created_at, h.expires_at
+    INTO v_resource
+    FROM (SELECT) one
+    LEFT JOIN resource r ON r.id = p_resource_id
+    LEFT JOIN hold h ON h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+    IF v_resource.hold_id IS NOT NULL THEN
+        outcome := CASE WHEN v_resource.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END;
+        hold_id := v_resource.hold_id;
+        RETURN;
+    END IF;
+    IF v_resource.is_sold IS NOT TRUE THEN
+        outcome := 'resource_not_found';
+        RETURN;
+    END IF;
+    IF v_resource.grain = 'day'
+        AND p_slots[1] < (now() AT TIME ZONE v_resource.time_zone)::date - DATE '1970-01-01' THEN
+        outcome := 'past';
+        RETURN;
+    END IF;
+    -- Slots computed from rules have no row until somebody takes one.
+    IF v_resource.grain = 'quarter_hour' THEN
+        PERFORM open_slots(p_resources, p_slots);
+    END IF;
+
+    -- The unlocked glance: what is visibly full is refused without queueing for the row.
+    PERFORM FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+    JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    WHERE c.held + c.allocated + w.quantity > c.max_capacity;
+    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities);
+
+    IF NOT v_short THEN
+        PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+        JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+        ORDER BY c.resource_id, c.slot_no FOR UPDATE OF c;
+
+        -- The decision. Each statement reads afresh, so all of this is what the lock protects: counters, blackouts
+        -- (made under the same locks) and the resource (switched off under the same locks).
+        SELECT count(*) < cardinality(p_slots) OR NOT bool_and(
+                r.is_active AND r.deleted_at IS NULL AND NOT c.closed AND c.held + c.allocated + w.quantity <= c.max_capacity
+                AND NOT EXISTS (
+                    SELECT FROM blackout b
+                    WHERE b.deleted_at IS NULL AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
+                        AND c.on_date BETWEEN b.starts_on AND b.ends_on))
+        INTO v_short
+        FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+        JOIN resource r ON r.id = w.resource_id
+        JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no;
+        IF v_short THEN
+            PERFORM expire_claims(p_resources, p_slots);
+            v_short := NOT slots_fit(p_resources, p_slots, p_quantities);
+        END IF;
+    END IF;
+    IF v_short THEN
+        -- The same request may have won since this one looked for it: then its seats are why there is no room.
+        SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
+        INTO hold_id, outcome
+        FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+        IF NOT FOUND THEN
+            -- Nor may the resource still be for sale: it was when this began.
+            PERFORM FROM resource r WHERE r.id = p_resource_id AND r.is_active AND r.deleted_at IS NULL;
+            outcome := CASE WHEN FOUND THEN 'short' ELSE 'resource_not_found' END;
+            details := describe_slots(p_resources, p_slots, p_quantities);
+        END IF;
+        RETURN;
+    END IF;
+
+    v_term := coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term);
+    -- The term starts when the seat is taken, not when the wait for it began.
+    INSERT INTO hold (id, idempotency_scope, idempotency_key, request_hash, kind, booking_number, resource_id, quantity,
+        customer_email, metadata, term, expires_at, hard_expires_at)
+    VALUES (p_hold_id, p_scope, p_key, p_request_hash, p_kind, p_booking_number, p_resource_id, p_quantity,
+        p_email, p_metadata, v_term, clock_timestamp() + v_term, clock_timestamp() + greatest(p_hard_term, v_term))
+    ON CONFLICT (idempotency_scope, idempotency_key) DO NOTHING
+    RETURNING hold.id, hold.created_at, hold.expires_at INTO hold_id, created_at, expires_at;
+    IF NOT FOUND THEN
+        -- The same request, for other slots, won at this instant.
+        SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
+        INTO hold_id, outcome
+        FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+        RETURN;
+    END IF;
+
+    WITH counted AS (
+        UPDATE capacity c SET held = c.held + w.quantity
+        FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+        WHERE c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+    ), noted AS (
+        INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+        SELECT p_hold_id, w.resource_id, w.slot_no, w.quantity, 0, 'place', p_actor
+        FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+    )
+    INSERT INTO claim (hold_id, resource_id, slot_no, quantity, state, expires_at)
+    SELECT p_hold_id, w.resource_id, w.slot_no, w.quantity, 'held', place_hold.expires_at
+    FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity);
+    outcome := 'placed';
+END $$;
+
+CREATE FUNCTION public.settle_claims(p_hold_ids text[], p_target_holds text[], p_resources text[], p_slots bigint[], p_quantities integer[], p_state public.claim_state, p_expires_at timestamp with time zone, p_partial boolean, p_excess text, p_cause text, p_actor text) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_resources text[];
+    v_slots bigint[];
+    v_answer jsonb;
+BEGIN
+    SELECT array_agg(u.resource_id), array_agg(u.slot_no) INTO v_resources, v_slots
+    FROM (
+        SELECT k.resource_id, k.slot_no FROM claim k
+        WHERE k.hold_id = ANY (p_hold_ids) AND k.state IN ('held', 'allocated')
+        UNION
+        SELECT t.resource_id, t.slot_no FROM unnest(p_resources, p_slots) AS t (resource_id, slot_no)
+    ) u;
+    IF v_resources IS NULL THEN
+        RETURN jsonb_build_object('settled', true, 'taken', 0, 'returned', 0, 'missing', '[]'::jsonb);
+    END IF;
+
+    PERFORM open_slots(v_resources, v_slots);
+    IF p_excess = 'force' THEN
+        INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity)
+        SELECT r.id, w.slot_no, DATE '1970-01-01' + w.slot_no::integer, 0
+        FROM unnest(v_resources, v_slots) AS w (resource_id, slot_no)
+        JOIN resource r ON r.id = w.resource_id AND r.grain = 'day'
+        ORDER BY r.id, w.slot_no
+        ON CONFLICT (resource_id, slot_no) DO NOTHING;
+    END IF;
+    PERFORM lock_slots(v_resources, v_slots);
+    PERFORM expire_claims(v_resources, v_slots, p_hold_ids);
+
+    WITH target AS (
+        SELECT t.hold_id, t.resource_id, t.slot_no, sum(t.quantity)::integer AS quantity
+        FROM unnest(p_target_holds, p_resources, p_slots, p_quantities) AS t (hold_id, resource_id, slot_no, quantity)
+        GROUP BY 1, 2, 3
+    ), present AS (
+        SELECT k.hold_id, k.resource_id, k.slot_no, k.quantity, k.state FROM claim k
+        WHERE k.hold_id = ANY (p_hold_ids) AND k.state IN ('held', 'allocated')
+    ), change AS (
+        SELECT hold_id, resource_id, slot_no, p.state AS state,
+            coalesce(p.quantity, 0) AS had, coalesce(t.quantity, 0) AS wanted
+        FROM present p FULL JOIN target t USING (hold_id, resource_id, slot_no)
+    ), room AS (
+        -- What is free now, plus what these very holds give back on the slot.
+        SELECT c.resource_id, c.slot_no, f.free, f.reason,
+            CASE WHEN p_excess = 'force' THEN 2147483647
+                 WHEN f.reason IS NOT NULL THEN 0
+                 ELSE greatest(0, c.max_capacity - c.held - c.allocated + own.given_back
+                     + CASE WHEN p_excess = 'policy' AND r.shortfall_policy = 'overbook' THEN r.overbook_limit ELSE 0 END)
+                 END::bigint AS growth
+        FROM capacity c
+        JOIN free_slots(v_resources, v_slots) f ON f.resource_id = c.resource_id AND f.slot_no = c.slot_no
+        JOIN resource r ON r.id = c.resource_id
+        JOIN (
+            SELECT g.resource_id, g.slot_no, sum(greatest(0, g.had - g.wanted)) AS given_back
+            FROM change g GROUP BY 1, 2
+        ) own ON own.resource_id = c.resource_id AND own.slot_no = c.slot_no
+    ), granted AS (
+        -- Growth is granted hold by hold until the slot is full.
+        SELECT g.*, r.free, r.reason,
+            least(g.had, g.wanted) + least(
+                greatest(0, g.wanted - g.had)::bigint,
+                greatest(0, coalesce(r.growth, 0) - coalesce(sum(greatest(0, g.wanted - g.had)) OVER (
+                    PARTITION BY g.resource_id, g.slot_no ORDER BY g.hold_id
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))
+            )::integer AS got
+        FROM change g LEFT JOIN room r ON r.resource_id = g.resource_id AND r.slot_no = g.slot_no
+    ), verdict AS MATERIALIZED (
+        SELECT p_partial OR coalesce(bool_and(g.got >= g.wanted), true) AS settled FROM granted g
+    ), moved AS MATERIALIZED (
+        SELECT g.*,
+            CASE WHEN p_state = 'held' THEN g.got ELSE 0 END - CASE WHEN g.state = 'held' THEN g.had ELSE 0 END AS held_change,
+            CASE WHEN p_state = 'allocated' THEN g.got ELSE 0 END - CASE WHEN g.state = 'allocated' THEN g.had ELSE 0 END
+                AS allocated_change
+        FROM granted g, verdict v WHERE v.settled
+    ), counted AS (
+        UPDATE capacity c SET
+            held = c.held + m.held_change,
+            allocated = c.allocated + m.allocated_change,
+            -- Only a decision may raise it; giving back always lowers it.
+            overbooked = CASE WHEN p_excess = 'none'
+                THEN least(c.overbooked, greatest(0, c.held + c.allocated + m.held_change + m.allocated_change - c.max_capacity))
+                ELSE greatest(0, c.held + c.allocated + m.held_change + m.allocated_change - c.max_capacity) END
+        FROM (
+            SELECT m.resource_id, m.slot_no, sum(m.held_change)::integer AS held_change,
+                sum(m.allocated_change)::integer AS allocated_change
+            FROM moved m GROUP BY 1, 2
+        ) m
+        WHERE c.resource_id = m.resource_id AND c.slot_no = m.slot_no AND (m.held_change <> 0 OR m.allocated_change <> 0)
+    ), kept AS (
+        INSERT INTO claim (hold_id, resource_id, slot_no, quantity, state, expires_at)
+        SELECT m.hold_id, m.resource_id, m.slot_no, m.got, p_state, CASE WHEN p_state = 'held' THEN p_expires_at END
+        FROM moved m WHERE m.got > 0
+        ON CONFLICT (hold_id, resource_id, slot_no) DO UPDATE
+            SET quantity = excluded.quantity, state = excluded.state, expires_at = excluded.expires_at
+            WHERE (claim.quantity, claim.state, claim.expires_at)
+                IS DISTINCT FROM (excluded.quantity, excluded.state, excluded.expires_at)
+    ), dropped AS (
+        UPDATE claim k SET state = 'released', expires_at = NULL
+        FROM moved m WHERE m.got = 0 AND m.had > 0
+            AND k.hold_id = m.hold_id AND k.resource_id = m.resource_id AND k.slot_no = m.slot_no
+    ), noted AS (
+        INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+        SELECT m.hold_id, m.resource_id, m.slot_no, m.held_change, m.allocated_change, p_cause, p_actor
+        FROM moved m WHERE m.held_change <> 0 OR m.allocated_change <> 0
+    )
+    SELECT jsonb_build_object(
+        'settled', (SELECT v.settled FROM verdict v),
+        'taken', (SELECT coalesce(sum(greatest(0, m.got - m.had)), 0) FROM moved m),
+        'returned', (SELECT coalesce(sum(greatest(0, m.had - m.got)), 0) FROM moved m),
+        'missing', coalesce((
+            SELECT jsonb_agg(jsonb_build_object(
+                'hold_id', g.hold_id, 'resource_id', g.resource_id, 'slot_no', g.slot_no, 'quantity', g.wanted - g.got,
+                'available', coalesce(g.free, 0), 'reason', g.reason
+            ) ORDER BY g.resource_id, g.slot_no)
+            FROM granted g WHERE g.got < g.wanted), '[]'::jsonb)
+    ) INTO v_answer;
+    RETURN v_answer;
+END $$;
+
+CREATE FUNCTION public.slots_fit(p_resources text[], p_slots bigint[], p_quantities integer[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
+        LEFT JOIN free_slots(p_resources, p_slots) f ON f.resource_id = w.resource_id AND f.slot_no = w.slot_no
+        LEFT JOIN resource r ON r.id = w.resource_id AND r.is_active AND r.deleted_at IS NULL
+        WHERE f.free IS NULL OR f.free < w.quantity OR r.id IS NULL
+    );
+END $$;
+
+CREATE TABLE public.allocation (
+    id text NOT NULL COLLATE pg_catalog."C",
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL,
+    order_id text NOT NULL,
+    line_item_id text,
+    customer_email text,
+    quantity integer NOT NULL,
+    status public.allocation_status DEFAULT 'CONFIRMED'::public.allocation_status NOT NULL,
+    posted_late boolean DEFAULT false NOT NULL,
+    cancelled_by_admin integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    cancelled_at timestamp with time zone,
+    cancel_reason text,
+    CONSTRAINT allocation_cancelled_not_negative CHECK ((cancelled_by_admin >= 0)),
+    CONSTRAINT allocation_cancelled_once CHECK (((status = 'CANCELLED'::public.allocation_status) = (cancelled_at IS NOT NULL))),
+    CONSTRAINT allocation_quantity_not_negative CHECK ((quantity >= 0))
+);
+
+CREATE TABLE public.api_key (
+    id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    prefix text NOT NULL,
+    digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_key_scopes_known CHECK (((scopes <@ ARRAY['admin'::text, 'system'::text, 'ops'::text]) AND (scopes <> '{}'::text[])))
+);
+
+CREATE TABLE public.attempt (
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    n integer NOT NULL,
+    worker text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    finished_at timestamp with time zone,
+    outcome text,
+    error_code text,
+    error text,
+    traceback text
+);
+
+CREATE TABLE public.audit (
+    checked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    only_row boolean DEFAULT true NOT NULL,
+    seconds double precision NOT NULL,
+    drift integer NOT NULL,
+    findings jsonb NOT NULL,
+    CONSTRAINT audit_only_row_check CHECK (only_row)
+);
+
+CREATE TABLE public.blackout (
+    id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text COLLATE pg_catalog."C",
+    starts_on date NOT NULL,
+    ends_on date NOT NULL,
+    reason text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT blackout_ends_after_it_starts CHECK ((ends_on >= starts_on))
+);
+
+CREATE TABLE public.capacity (
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    slot_no bigint NOT NULL,
+    on_date date NOT NULL,
+    max_capacity integer NOT NULL,
+    held integer DEFAULT 0 NOT NULL,
+    allocated integer DEFAULT 0 NOT NULL,
+    overbooked integer DEFAULT 0 NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    CONSTRAINT capacity_not_negative CHECK (((max_capacity >= 0) AND (held >= 0) AND (allocated >= 0) AND (overbooked >= 0))),
+    CONSTRAINT never_overbook CHECK (((held + allocated) <= (max_capacity + overbooked)))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE public.claim (
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    slot_no bigint NOT NULL,
+    quantity integer NOT NULL,
+    state public.claim_state NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT claim_expires_while_held CHECK (((state = 'held'::public.claim_state) = (expires_at IS NOT NULL))),
+    CONSTRAINT claim_quantity_positive CHECK ((quantity > 0))
+);
+
+CREATE TABLE public.event (
+    id text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL,
+    dedupe_key text NOT NULL,
+    type text NOT NULL,
+    queue text NOT NULL,
+    order_id text,
+    status public.event_status DEFAULT 'pending'::public.event_status NOT NULL,
+    outcome text,
+    raw bytea NOT NULL,
+    edited_payload bytea,
+    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    attempts_left integer DEFAULT 16 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    rings integer DEFAULT 0 NOT NULL,
+    rung_at timestamp with time zone,
+    claimed_by text,
+    claimed_until timestamp with time zone,
+    error_code text,
+    error text,
+    duplicates integer DEFAULT 0 NOT NULL,
+    request_id text,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT event_finished_unless_pending CHECK (((status = 'pending'::public.event_status) = (finished_at IS NULL)))
+)
+WITH (autovacuum_vacuum_scale_factor='0.005', autovacuum_vacuum_threshold='1000');
+
+CREATE TABLE public.hold (
+    id text NOT NULL COLLATE pg_catalog."C",
+    idempotency_scope text NOT NULL,
+    idempotency_key text NOT NULL,
+    request_hash bytea NOT NULL,
+    kind public.hold_kind DEFAULT 'cart'::public.hold_kind NOT NULL,
+    status public.hold_status DEFAULT 'ACTIVE'::public.hold_status NOT NULL,
+    booking_number text,
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    quantity integer NOT NULL,
+    customer_email text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    cart_id text,
+    cart_updated_at timestamp with time zone,
+    term interval NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    hard_expires_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_reason text,
+    CONSTRAINT hold_closed_once CHECK (((status = 'ACTIVE'::public.hold_status) = (closed_at IS NULL))),
+    CONSTRAINT hold_quantity_positive CHECK ((quantity > 0)),
+    CONSTRAINT hold_within_hard_cap CHECK ((expires_at <= hard_expires_at))
+);
+
+CREATE TABLE public.idempotency_key (
+    scope text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status integer,
+    body bytea,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.journal (
+    n bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    slot_no bigint NOT NULL,
+    held_change integer NOT NULL,
+    allocated_change integer NOT NULL,
+    cause text NOT NULL,
+    actor text NOT NULL
+);
+
+ALTER TABLE public.journal ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.journal_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.migration (
+    name text NOT NULL,
+    digest text,
+    applied_at timestamp with time zone DEFAULT now()
+);
+
+CREATE TABLE public.ops_action (
+    n bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    target text NOT NULL,
+    reason text,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE public.ops_action ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ops_action_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.ops_user (
+    name text NOT NULL,
+    password_hash text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_login_at timestamp with time zone
+);
+
+CREATE TABLE public.paused_queue (
+    name text NOT NULL,
+    paused_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    paused_by text NOT NULL
+);
+
+CREATE TABLE public.platform_cursor (
+    source text NOT NULL,
+    seen_until timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.platform_order (
+    source text NOT NULL,
+    id text NOT NULL,
+    version integer,
+    updated_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    facts jsonb,
+    first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reconciled_at timestamp with time zone
+);
+
+CREATE TABLE public.process (
+    kind text NOT NULL,
+    name text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    progressed_at timestamp with time zone,
+    state jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+CREATE TABLE public.resource (
+    id text NOT NULL COLLATE pg_catalog."C",
+    type public.resource_type NOT NULL,
+    grain public.grain DEFAULT 'day'::public.grain NOT NULL,
+    name text NOT NULL,
+    description text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    time_zone text NOT NULL,
+    hold_minutes numeric,
+    default_capacity integer,
+    shortfall_policy public.shortfall_policy DEFAULT 'flag'::public.shortfall_policy NOT NULL,
+    overbook_limit integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT resource_default_capacity_not_negative CHECK ((default_capacity >= 0)),
+    CONSTRAINT resource_hold_minutes_positive CHECK ((hold_minutes > (0)::numeric)),
+    CONSTRAINT resource_overbook_limit_not_negative CHECK ((overbook_limit >= 0))
+);
+
+CREATE TABLE public.shortfall (
+    id text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL,
+    order_id text NOT NULL,
+    line_item_id text NOT NULL,
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    missing jsonb NOT NULL,
+    alternatives jsonb DEFAULT '[]'::jsonb NOT NULL,
+    status public.shortfall_status DEFAULT 'open'::public.shortfall_status NOT NULL,
+    policy public.shortfall_policy NOT NULL,
+    action public.shortfall_action,
+    note text,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT shortfall_closed_by_an_action CHECK (((status = 'open'::public.shortfall_status) = (action IS NULL))),
+    CONSTRAINT shortfall_closed_once CHECK (((status = 'open'::public.shortfall_status) = (closed_at IS NULL)))
+);
+
+ALTER TABLE ONLY public.allocation
+    ADD CONSTRAINT allocation_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.allocation
+    ADD CONSTRAINT allocation_posts_a_hold_once UNIQUE (hold_id);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_digest UNIQUE (digest);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (event_id, n);
+
+ALTER TABLE ONLY public.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.blackout
+    ADD CONSTRAINT blackout_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.capacity
+    ADD CONSTRAINT capacity_pkey PRIMARY KEY (resource_id, slot_no);
+
+ALTER TABLE ONLY public.claim
+    ADD CONSTRAINT claim_pkey PRIMARY KEY (hold_id, resource_id, slot_no);
+
+ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_once UNIQUE (source, dedupe_key);
+
+ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_idempotency UNIQUE (idempotency_scope, idempotency_key);
+
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.idempotency_key
+    ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (scope, key);
+
+ALTER TABLE ONLY public.journal
+    ADD CONSTRAINT journal_pkey PRIMARY KEY (n);
+
+ALTER TABLE ONLY public.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.ops_action
+    ADD CONSTRAINT ops_action_pkey PRIMARY KEY (n);
+
+ALTER TABLE ONLY public.ops_user
+    ADD CONSTRAINT ops_user_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.paused_queue
+    ADD CONSTRAINT paused_queue_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.platform_cursor
+    ADD CONSTRAINT platform_cursor_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY public.platform_order
+    ADD CONSTRAINT platform_order_pkey PRIMARY KEY (source, id);
+
+ALTER TABLE ONLY public.process
+    ADD CONSTRAINT process_pkey PRIMARY KEY (kind, name);
+
+ALTER TABLE ONLY public.resource
+    ADD CONSTRAINT resource_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.shortfall
+    ADD CONSTRAINT shortfall_pkey PRIMARY KEY (id);
+
+CREATE INDEX allocation_by_order ON public.allocation USING btree (order_id, line_item_id);
+
+CREATE INDEX allocation_listing ON public.allocation USING btree (resource_id, created_at DESC);
+
+CREATE INDEX allocation_recent ON public.allocation USING btree (created_at DESC, id DESC);
+
+CREATE INDEX blackout_by_resource ON public.blackout USING btree (resource_id, ends_on) WHERE (deleted_at IS NULL);
+
+CREATE INDEX claim_allocated ON public.claim USING btree (resource_id, slot_no) WHERE (state = 'allocated'::public.claim_state);
+
+CREATE INDEX claim_lapse ON public.claim USING btree (resource_id, slot_no, expires_at) WHERE (state = 'held'::public.claim_state);
+
+CREATE INDEX event_by_order ON public.event USING btree (order_id, received_at DESC) WHERE (order_id IS NOT NULL);
+
+CREATE INDEX event_by_status ON public.event USING btree (status, received_at DESC, id DESC);
+
+CREATE INDEX event_by_type ON public.event USING btree (type, received_at DESC, id DESC);
+
+CREATE INDEX event_claimed ON public.event USING btree (claimed_by) WHERE ((status = 'pending'::public.event_status) AND (claimed_by IS NOT NULL));
+
+CREATE INDEX event_due ON public.event USING btree (queue, next_attempt_at) WHERE (status = 'pending'::public.event_status);
+
+CREATE INDEX event_failed ON public.event USING btree (queue) WHERE (status = 'failed'::public.event_status);
+
+CREATE INDEX event_listing ON public.event USING btree (received_at DESC, id DESC);
+
+CREATE INDEX event_rung ON public.event USING btree (queue, rung_at) WHERE ((status = 'pending'::public.event_status) AND (rung_at IS NOT NULL));
+
+CREATE INDEX hold_active_expires_at ON public.hold USING btree (expires_at) WHERE (status = 'ACTIVE'::public.hold_status);
+
+CREATE INDEX hold_by_booking_number ON public.hold USING btree (booking_number) WHERE (booking_number IS NOT NULL);
+
+CREATE INDEX hold_by_cart ON public.hold USING btree (cart_id) WHERE ((cart_id IS NOT NULL) AND (status = 'ACTIVE'::public.hold_status));
+
+CREATE INDEX hold_created_at ON public.hold USING brin (created_at);
+
+CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
+
+CREATE INDEX journal_by_hold ON public.journal USING btree (hold_id);
+
+CREATE INDEX ops_action_by_target ON public.ops_action USING btree (target, n);
+
+CREATE INDEX platform_order_reconciled_at ON public.platform_order USING btree (reconciled_at);
+
+CREATE INDEX resource_listing ON public.resource USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX shortfall_by_order ON public.shortfall USING btree (source, order_id);
+
+CREATE INDEX shortfall_listing ON public.shortfall USING btree (created_at DESC, id DESC);
+
+CREATE UNIQUE INDEX shortfall_one_open_per_hold ON public.shortfall USING btree (hold_id) WHERE (status = 'open'::public.shortfall_status);
+
+ALTER TABLE ONLY public.allocation
+    ADD CONSTRAINT allocation_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
+
+ALTER TABLE ONLY public.allocation
+    ADD CONSTRAINT allocation_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.event(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.blackout
+    ADD CONSTRAINT blackout_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.capacity
+    ADD CONSTRAINT capacity_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.claim
+    ADD CONSTRAINT claim_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.claim
+    ADD CONSTRAINT claim_resource_id_slot_no_fkey FOREIGN KEY (resource_id, slot_no) REFERENCES public.capacity(resource_id, slot_no);
+
+ALTER TABLE ONLY public.hold
+    ADD CONSTRAINT hold_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.shortfall
+    ADD CONSTRAINT shortfall_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
+
+ALTER TABLE ONLY public.shortfall
+    ADD CONSTRAINT shortfall_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.shortfall
+    ADD CONSTRAINT shortfall_source_order_id_fkey FOREIGN KEY (source, order_id) REFERENCES public.platform_order(source, id);

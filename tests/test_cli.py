@@ -1,0 +1,247 @@
+"""The commands, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import responses
+from click.testing import CliRunner, Result
+
+from bridge import db
+from bridge.cli import main
+from bridge.config import Config
+from bridge.ids import new_id
+from tests.databases import own_database
+from tests.factories import make_hold, make_resource
+
+ROOT = Path(__file__).parents[1]
+CAPTURE = ROOT / "tests" / "fixtures" / "medusa" / "07-order.placed.json"
+
+
+@pytest.fixture
+def own(config: Config) -> Iterator[str]:
+    """A database that only this test uses."""
+    with own_database(config.database_url) as url:
+        yield url
+
+
+def run(*args: str, **env: str) -> Result:
+    """A command's result, in an environment with these variables."""
+    return CliRunner().invoke(main, args, env=env, catch_exceptions=False)
+
+
+def every_command(group: click.Group = main, *above: str) -> Iterator[list[str]]:
+    for name, command in group.commands.items():
+        yield [*above, name]
+        if isinstance(command, click.Group):
+            yield from every_command(command, *above, name)
+
+
+# -- help --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_every_command_says_what_it_does(command: list[str]) -> None:
+    answer = run(*command, "--help")
+
+    assert answer.exit_code == 0
+    assert re.search(r"Usage: .*\n\n  [A-Z].+\.", answer.output)
+
+
+def test_the_list_of_commands_has_every_process_of_the_procfile() -> None:
+    processes = re.findall(r"-m bridge (\w+)", (ROOT / "Procfile").read_text())
+
+    assert processes
+    assert set(processes) <= set(main.commands)
+
+
+def test_python_m_bridge_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "bridge", "-h"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "migrate" in done.stdout
+
+
+# -- config ------------------------------------------------------------------------------------------------------------
+
+
+def test_config_shows_every_setting_and_no_secret() -> None:
+    answer = run("config", ADMIN_API_KEY="s3cret", DATABASE_URL="postgresql://ada:s3cret@db/bridge", PORT="8123")
+
+    rows = {line.split()[0]: line.split()[1:] for line in answer.output.splitlines()}
+    assert answer.exit_code == 0
+    assert "s3cret" not in answer.output
+    assert rows["PORT"] == ["environment", "8123"]
+    assert rows["ADMIN_API_KEY"] == ["environment", "********"]
+    assert rows["HOST"] == ["default", "127.0.0.1"]
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "env", "message"),
+    [
+        (["config"], {"PORT": "http"}, "PORT: 'http' is not a number"),
+        (["migrate"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be reached."),
+        (["audit"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be reached."),
+        (["keys", "list"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be reached."),
+        (["web"], {"SECRET_KEY": ""}, "SECRET_KEY must be set"),
+        (["relay"], {"BROKER_URL": "http://mq"}, "BROKER_URL: it must start with amqp:// or redis://"),
+        (["worker"], {"BROKER_URL": "http://mq"}, "BROKER_URL: it must start with amqp:// or redis://"),
+        (["beat"], {"BROKER_URL": "http://mq"}, "BROKER_URL: it must start with amqp:// or redis://"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_failure_is_one_line(command: list[str], env: dict[str, str], message: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", *command],
+        cwd=ROOT,
+        env={**os.environ, "BRIDGE_DATA_DIR": str(tmp_path), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_command_without_a_database_says_what_to_do(tmp_path: Path) -> None:
+    answer = run("migrate", DATABASE_URL="", BRIDGE_DATA_DIR=str(tmp_path))
+
+    assert answer.exit_code == 1
+    assert "set DATABASE_URL" in answer.output
+    assert "python -m bridge up" in answer.output
+
+
+# -- migrate -----------------------------------------------------------------------------------------------------------
+
+
+def test_migrating_twice_applies_nothing_twice(own: str) -> None:
+    with db.transaction() as conn:
+        conn.execute("UPDATE migration SET digest = '' WHERE name = 'function 2_lock_slots'")
+
+    first, again = run("migrate", DATABASE_URL=own), run("migrate", DATABASE_URL=own)
+
+    assert first.output == "applied function 2_lock_slots\n1 applied; the database is up to date.\n"
+    assert again.output == "0 applied; the database is up to date.\n"
+
+
+# -- audit -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_audit_of_a_sound_ledger_finds_nothing(own: str) -> None:
+    with db.transaction() as conn:
+        make_hold(conn, *make_resource(conn))
+
+    answer = run("audit", DATABASE_URL=own)
+
+    assert (answer.exit_code, answer.output) == (0, "The ledger adds up: 0 findings.\n")
+
+
+def test_an_audit_names_what_does_not_add_up(own: str) -> None:
+    with db.transaction() as conn:
+        resource_id, dates = make_resource(conn)
+        make_hold(conn, resource_id, dates, quantity=2)
+        conn.execute("UPDATE capacity SET held = 3 WHERE resource_id = %s AND on_date = %s", [resource_id, dates[0]])
+
+    answer = run("audit", DATABASE_URL=own)
+
+    assert answer.exit_code == 1
+    assert answer.output.endswith("1 findings.\n")
+    assert f"check=counters  resource_id={resource_id}" in answer.output
+    assert "held=3" in answer.output
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_made_listed_and_revoked(own: str) -> None:
+    made = run("keys", "create", "the shop", "--scope", "system", "--scope", "ops", DATABASE_URL=own)
+    secret = made.stdout.strip()
+    key_id = made.stderr.split()[0]
+    listed = run("keys", "list", DATABASE_URL=own)
+    revoked = run("keys", "revoke", key_id, DATABASE_URL=own)
+    after = run("keys", "list", DATABASE_URL=own)
+
+    assert re.fullmatch(r"bk_\S{40,}", secret)
+    assert "(the shop): ops, system" in made.stderr
+    assert [key_id in listed.output, "live" in listed.output, "the shop" in listed.output] == [True] * 3
+    assert secret not in listed.output
+    assert revoked.output == f"{key_id} is revoked.\n"
+    assert "live" not in after.output
+    assert "revoked 2" in after.output
+
+
+def test_no_keys_yet_is_said_with_how_to_make_one(own: str) -> None:
+    assert "keys create NAME --scope admin" in run("keys", "list", DATABASE_URL=own).output
+
+
+def test_a_key_that_is_none_is_not_revoked(own: str) -> None:
+    answer = run("keys", "revoke", "key_none", DATABASE_URL=own)
+
+    assert (answer.exit_code, answer.output) == (1, "Error: There is no such API key.\n")
+
+
+@pytest.mark.parametrize("scopes", [[], ["--scope", "root"]])
+def test_a_key_needs_a_scope_there_is(own: str, scopes: list[str]) -> None:
+    answer = run("keys", "create", "the shop", *scopes, DATABASE_URL=own)
+
+    assert answer.exit_code == 2
+    assert "--scope" in answer.output
+
+
+# -- demo --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_catalogue_is_loaded_once(own: str) -> None:
+    first, again = run("demo", DATABASE_URL=own), run("demo", DATABASE_URL=own)
+
+    assert first.output == "The demo catalogue is loaded.\n"
+    assert again.output == "The demo catalogue is there already.\n"
+    with db.transaction() as conn:
+        rows = conn.execute("SELECT type::text, count(*) FROM resource GROUP BY 1 ORDER BY 1").fetchall()
+    assert {row["type"]: row["count"] for row in rows} == {"GUIDE": 1, "TOUR": 2, "VEHICLE": 1}
+
+
+# -- send --------------------------------------------------------------------------------------------------------------
+
+
+@responses.activate
+def test_a_captured_event_is_sent_signed_and_about_the_hold_that_is_named() -> None:
+    sent = responses.post("http://127.0.0.1:8124/webhooks/medusa", status=202, json={"event_id": "evt_1"})
+    order_id = new_id("order")
+
+    answer = run("send", str(CAPTURE), "--order", order_id, "--hold", "hold_1", "--quantity", "3", PORT="8124")
+
+    request = sent.calls[0].request
+    order = json.loads(request.body)["data"]["order"]
+    assert (answer.exit_code, answer.output) == (0, '202 {"event_id": "evt_1"}\n')
+    assert request.headers["webhook-signature"].startswith("v1,")
+    assert (order["id"], len(order["items"])) == (order_id, 1)
+    assert (order["items"][0]["metadata"], order["items"][0]["quantity"]) == ({"booking_hold_id": "hold_1"}, 3)
+
+
+@responses.activate
+def test_a_refused_event_is_a_failure() -> None:
+    responses.post("http://127.0.0.1:8124/webhooks/medusa", status=401, json={})
+
+    assert run("send", str(CAPTURE), PORT="8124").exit_code == 1
+
+
+@responses.activate
+def test_a_bridge_that_does_not_answer_is_said_in_one_line() -> None:
+    answer = run("send", str(CAPTURE), PORT="8124")
+
+    assert answer.exit_code == 1
+    assert answer.output.startswith("Error: The bridge does not answer")
