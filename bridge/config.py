@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,8 @@ from bridge.errors import InvalidSetting
 
 SECRETS_FILE = "secrets.json"  # What embedded mode generated; kept between starts.
 SERVERS_FILE = "servers.json"  # Where the embedded servers listen, while they run.
+REQUIRED_BY_WEB = ("secret_key", "admin_api_key", "webhook_secrets")
+_PASSWORD = re.compile(r"(password=)('[^']*'|[^&\s]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,8 @@ class Config:
 
 
 def mask_url(value: str) -> str:
-    """`value` with the password of a URL hidden."""
+    """`value` with the passwords of a URL, or of PostgreSQL's key=value form, hidden."""
+    value = _PASSWORD.sub(r"\1********", value)
     head, separator, tail = value.partition("://")
     credentials, at, host = tail.rpartition("@")
     user, colon, _password = credentials.partition(":")

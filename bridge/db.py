@@ -53,7 +53,7 @@ def configure(database_url: str) -> None:
 
 
 def connect(database_url: str | None = None, *, timeout: int = 5) -> Connection:
-    """A new connection in autocommit mode. Raises Unavailable when the database cannot be reached."""
+    """A new connection in autocommit mode. Raises Unavailable when the database cannot be reached, InvalidSetting."""
     try:
         return psycopg.connect(
             database_url or _url,
@@ -67,6 +67,9 @@ def connect(database_url: str | None = None, *, timeout: int = 5) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise Unavailable("The database cannot be reached.") from error
+    except psycopg.ProgrammingError as error:
+        # Not what the library says of it: that quotes the URL, and a password may stand there.
+        raise InvalidSetting("DATABASE_URL: this is not how a PostgreSQL database is named") from error
 
 
 def close() -> None:

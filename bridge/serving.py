@@ -10,11 +10,13 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from bridge.config import Config
+from bridge.config import REQUIRED_BY_WEB, Config
 
 
 def run(config: Config) -> None:
     """Serve until told to stop."""
+    # Here too: what an application lacks would be a traceback in each of the processes that make one.
+    config.require(*REQUIRED_BY_WEB)
     config.metrics_dir.mkdir(parents=True, exist_ok=True)
     # Read by prometheus_client when it is first imported, in each of the processes started here.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(config.metrics_dir))

@@ -200,7 +200,6 @@ def elsewhere(database_url: str) -> Iterator[None]:
         "postgresql://nobody@127.0.0.1:1/none",
         "postgresql://nobody@host.invalid/none",
         "postgresql:///none?host=/nowhere",
-        "not a url",
     ],
 )
 def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> None:
@@ -208,6 +207,17 @@ def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> None:
 
     with pytest.raises(Unavailable, match="cannot be reached"), db.transaction():
         pass
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("url", ["postgres:s3cret@db", "postgresql://ada:s3cret@db/x?y=1", "s3cret=1"])
+def test_a_url_that_is_none_is_a_setting_that_cannot_be_used_and_is_not_repeated(url: str) -> None:
+    db.configure(url)
+
+    with pytest.raises(InvalidSetting, match="DATABASE_URL") as refusal, db.transaction():
+        pass
+
+    assert "s3cret" not in refusal.value.message
 
 
 # -- waits that end ----------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class _Planner:
         lie = None
         if hold is None:
             lie = f"hold {name} does not exist"
-        elif hold.order_id not in {None, self.facts.id}:
+        elif not self._may_have(hold):
             lie = f"hold {name} belongs to another order"
         elif hold.id in self.used:
             lie = f"hold {name} is named by two lines"
@@ -123,6 +123,10 @@ class _Planner:
             self.result.problems.append(f"line {line.id}: {lie}, and the line does not say what was sold")
         return None
 
+    def _may_have(self, hold: KnownHold) -> bool:
+        is_made_for_another = hold.kind == "order" and hold.line_key is None
+        return hold.order_id in {None, self.facts.id} and not is_made_for_another
+
     def _share_out(self, bookings: dict[str, list[KnownHold]]) -> None:
         """Give the holds that only the order as a whole names to the lines they must be for."""
         named = [self.holds[name] for name in self.facts.hold_ids if name in self.holds]
@@ -136,27 +140,29 @@ class _Planner:
         spare = [
             hold
             for hold in {hold.id: hold for hold in named}.values()
-            if hold.id not in self.used and hold.order_id in {None, self.facts.id} and hold.line_item_id is None
+            if hold.id not in self.used and self._may_have(hold)
         ]
         self._complain_of_unknown(bookings)
         for hold in list(spare):
             empty = [line for line in self.facts.lines if not bookings[line.id] and not line.dates]
             same = [line for line in self.facts.lines if not bookings[line.id] and line.resource_id == hold.resource_id]
             others = [line for line in empty if line.resource_id is None]
-            line = same[0] if same else others[0] if len(others) == 1 == len(spare) else None
+            # Without a word of the resource, only one hold and one line leave no doubt.
+            is_certain = len(others) == 1 == len(spare) and hold.line_item_id is None
+            line = same[0] if same else others[0] if is_certain else None
             if line is not None:
                 bookings[line.id].append(hold)
                 self.used.add(hold.id)
                 spare.remove(hold)
         for hold in spare:
-            self.used.add(hold.id)
-            quantity = 0 if self.facts.is_cancelled else hold.quantity
-            self._want_hold(None, hold, quantity)
+            # One that was some line's goes with that line, though the order still names it.
+            if hold.line_item_id is None:
+                self._want_hold(None, hold, 0 if self.facts.is_cancelled else hold.quantity)
 
     def _complain_of_unknown(self, bookings: dict[str, list[KnownHold]]) -> None:
         for name in self.facts.hold_ids:
             hold = self.holds.get(name)
-            if hold is None or hold.order_id not in {None, self.facts.id}:
+            if hold is None or not self._may_have(hold):
                 why = "does not exist" if hold is None else "belongs to another order"
                 is_covered = self.facts.is_cancelled or any(bookings.values())
                 (self.result.notes if is_covered else self.result.problems).append(

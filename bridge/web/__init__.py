@@ -11,7 +11,7 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import db, logs
-from bridge.config import Config
+from bridge.config import REQUIRED_BY_WEB, Config
 from bridge.web import errors, health, limits, observe, openapi
 from bridge.web.admin import blueprints as admin
 from bridge.web.ops import blueprints as ops
@@ -43,7 +43,7 @@ class BridgeRequest(Request):
 
 def create_app(config: Config) -> Flask:
     """The application, ready to serve. Opens no connection yet."""
-    config.require("secret_key", "admin_api_key", "webhook_secrets")
+    config.require(*REQUIRED_BY_WEB)
     logs.configure(config.log_level)
     db.configure(config.database_url)
     app = Flask("bridge.web", root_path=__path__[0])

@@ -12,7 +12,7 @@ from bridge.core import allocations, audits, carts, holds, orders, resolutions, 
 from bridge.ids import new_id
 from bridge.rules.orders import CartFacts, LineFacts, OrderFacts, order_from_json, order_to_json
 from tests.concurrency.rush import in_transaction, rush
-from tests.factories import counters, lapse, make_hold, make_resource
+from tests.factories import counters, future_day, lapse, make_hold, make_resource
 
 pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -38,7 +38,8 @@ def reconcile(conn, facts):
 
 def allocations_of(conn, order_id):
     return conn.execute(
-        "SELECT hold_id, line_item_id, quantity, status::text, posted_late FROM allocation WHERE order_id = %s ORDER BY id",
+        "SELECT hold_id, line_item_id, quantity, status::text, posted_late FROM allocation"
+        " WHERE order_id = %s ORDER BY id",
         [order_id],
     ).fetchall()
 
@@ -302,7 +303,7 @@ def test_the_policy_refund_needs_nobody(conn):
 
 
 def test_the_policy_overbook_sells_up_to_its_limit(conn):
-    resource_id, facts = short_order(conn, shortfall_policy="overbook", overbook_limit=1)
+    resource_id, _facts = short_order(conn, shortfall_policy="overbook", overbook_limit=1)
     assert counters(conn, resource_id) == [(1, 1)] * 2
 
     dates = [
@@ -603,3 +604,37 @@ def test_parts_cancelled_by_hand_at_once_add_up():
     with db.transaction() as conn:
         assert holds.get_allocation(conn, allocation.id).quantity == 1
         assert counters(conn, resource_id) == [(0, 1)] * 3
+
+
+def test_a_hold_named_by_the_order_goes_with_the_line_it_was_for(conn):
+    resource_id, dates = make_resource(conn)
+    hold_id = make_hold(conn, resource_id, dates)
+    facts = order(line(line_id="tour", resource_id=resource_id), line(line_id="t-shirt"), hold_ids=(hold_id,))
+    reconcile(conn, facts)
+
+    reconcile(conn, order(line(line_id="t-shirt"), order_id=facts.id, minute=1, hold_ids=(hold_id,)))
+
+    assert counters(conn, resource_id) == [(0, 0)] * 3
+
+
+def test_a_confirmation_under_another_line_id_stays_with_the_order(conn):
+    resource_id, dates = make_resource(conn)
+    hold_id = make_hold(conn, resource_id, dates)
+    facts = order(line(line_id="tour", resource_id=resource_id), hold_ids=(hold_id,))
+    holds.confirm_hold(conn, hold_id, order_id=facts.id, line_item_id="named by the shop", actor="tests")
+
+    reconcile(conn, facts)
+
+    assert counters(conn, resource_id) == [(0, 1)] * 3
+
+
+def test_a_hold_made_for_another_orders_line_cannot_be_had(conn):
+    _resource_id, facts = short_order(conn)
+    waiting = order(line(resource_id=_resource_id, dates=(future_day(),)))
+    reconcile(conn, waiting)
+    made = conn.execute("SELECT hold_id FROM shortfall WHERE order_id = %s", [waiting.id]).fetchone()["hold_id"]
+
+    done = reconcile(conn, order(line(made)))
+
+    assert "belongs to another order" in done.problems[0]
+    assert facts.id != waiting.id

@@ -484,7 +484,8 @@ def test_a_customer_who_extends_sees_the_whole_hold(client: FlaskClient, hold_id
 
 def test_a_hold_at_its_cap_is_not_extended(client: FlaskClient, resource: tuple[str, list[date]]) -> None:
     with db.transaction() as conn:
-        hold_id = make_hold(conn, *resource, minutes=30, hard_minutes=30)
+        hold_id = make_hold(conn, *resource)
+        conn.execute("UPDATE hold SET expires_at = hard_expires_at WHERE id = %s", [hold_id])
 
     answer = client.post(f"{PATH}/{hold_id}/extend")
 
