@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -41,12 +42,19 @@ class BridgeRequest(Request):
     max_content_length = MAX_BODY_BYTES
 
 
+class BridgeApp(Flask):
+    """The application. All of its functions are plain ones, so none is asked six times a request whether it is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(config: Config) -> Flask:
     """The application, ready to serve. Opens no connection yet."""
     config.require(*REQUIRED_BY_WEB)
     logs.configure(config.log_level)
     db.configure(config.database_url)
-    app = Flask("bridge.web", root_path=__path__[0])
+    app = BridgeApp("bridge.web", root_path=__path__[0])
     app.request_class = BridgeRequest
     app.json = OrjsonProvider(app)
     app.config.update(BRIDGE=config, SECRET_KEY=config.secret_key)
