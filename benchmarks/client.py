@@ -53,6 +53,7 @@ class Result:
     """What came back. Latencies are in milliseconds; paced ones count from when the request was due."""
 
     requests: int
+    requests_in_all: int  # With those of the warm-up, and those under way when time was up.
     seconds: float
     per_second: float
     errors: int
@@ -237,6 +238,7 @@ class _Load:
     scenario: Scenario
     latencies: dict[str, list[float]] = field(default_factory=dict)
     unexpected: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
 
     def measure(self) -> Result:
         """Warm up, measure, sum up."""
@@ -289,6 +291,7 @@ class _Load:
     def _send(self, user: _User, now: float) -> None:
         request = self.scenario.next()
         user.request = request
+        self.sent += 1
         # Paced: from when it was due, else a stalled server would be asked less and look better for it.
         user.sent_at = user.due_at if self.plan.pace else now
         user.answer = b""
@@ -317,6 +320,7 @@ class _Load:
         everything = [latency for kind in self.latencies.values() for latency in kind]
         return Result(
             requests=len(everything),
+            requests_in_all=self.sent,
             seconds=round(seconds, 3),
             per_second=round(len(everything) / seconds, 1),
             errors=sum(self.unexpected.values()),

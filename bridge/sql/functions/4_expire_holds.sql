@@ -1,7 +1,7 @@
 -- Tidies up to p_limit lapsed holds and answers which. Holds that somebody is working on are left for the next time.
 -- Locks holds, then slots: the order of everybody who changes a hold.
 CREATE OR REPLACE FUNCTION expire_holds(p_limit integer) RETURNS SETOF text
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     v_holds text[];
     v_resources text[];

@@ -1,7 +1,7 @@
 -- Gives an active hold one more full term from now, never past its hard cap and never shorter than it was.
 -- Outcomes: extended · not_found · not_active · expired · limit.
 CREATE OR REPLACE FUNCTION extend_hold(p_hold_id text) RETURNS text
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     v_hold hold;
     v_resources text[];

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION settle_claims(
     p_hold_ids text[], p_target_holds text[], p_resources text[], p_slots bigint[], p_quantities integer[],
     p_state claim_state, p_expires_at timestamptz, p_partial boolean, p_excess text, p_cause text, p_actor text
 ) RETURNS jsonb
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     v_resources text[];

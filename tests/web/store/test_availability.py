@@ -200,6 +200,13 @@ def test_garbage_in_the_query_is_refused(client: FlaskClient, query: str) -> Non
     assert (answer.status_code, answer.json["type"]) == (400, "invalid_data")
 
 
+def test_a_nul_character_is_refused_before_the_database_sees_it(client: FlaskClient) -> None:
+    answer = client.get(f"{PATH}?resource_id=res%00&start_date=2026-12-24&end_date=2026-12-24")
+
+    assert answer.status_code == 400
+    assert "NUL" in answer.json["message"]
+
+
 def test_only_get_is_taken(client: FlaskClient) -> None:
     answer = client.post(PATH, json={})
 

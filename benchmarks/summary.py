@@ -1,0 +1,68 @@
+"""Was it fast enough: the medians, each beside what it should be."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from benchmarks.parts import PARTS
+
+LEAST_RATIO = {"spread": 0.28, "hot": 0.55}
+LEAST_RATE = 1500
+MOST_P95_MS = 60
+MOST_MEMORY_MB = 120
+
+
+class _Line(NamedTuple):
+    what: str
+    measured: str
+    target: str
+    is_met: bool
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print one line per target."""
+    print(f"{'median of rounds':<32}{'measured':<26}{'target':<26}")
+    for line in (*_holds(report.get("holds", {})), *_mixed(report.get("mixed", {})), *_always(report)):
+        print(f"{line.what:<32}{line.measured:<26}{line.target:<26}{'met' if line.is_met else 'MISSED'}")
+
+
+def count_errors(report: dict[str, Any]) -> int:
+    """How many answers were not what they should be."""
+    cases = [case for name in PARTS for case in report.get(name, {}).values()]
+    return sum(turn["errors"] for case in cases for turn in case.get("rounds", []))
+
+
+def _holds(part: dict[str, Any]) -> list[_Line]:
+    return [
+        _Line(
+            f"holds, HTTP ÷ pgbench, {case}",
+            f"{part[case]['ratio']:.2f} ({part[case]['per_second']:,.0f}/s)",
+            f"≥ {least}",
+            part[case]["ratio"] >= least,
+        )
+        for case, least in LEAST_RATIO.items()
+        if case in part
+    ]
+
+
+def _mixed(part: dict[str, Any]) -> list[_Line]:
+    return [
+        _Line(
+            f"mixed, {name}, p95",
+            f"{case['latency']['p95']:.1f} ms at {case['per_second']:,.0f}/s",
+            f"< {MOST_P95_MS} ms at ≥ {LEAST_RATE:,}/s",
+            case["latency"]["p95"] < MOST_P95_MS and case["per_second"] >= LEAST_RATE,
+        )
+        for name, case in part.items()
+        if name != "memory_mb"
+    ]
+
+
+def _always(report: dict[str, Any]) -> list[_Line]:
+    largest = max(size for name in PARTS if name in report for size in report[name]["memory_mb"].values())
+    errors, findings = count_errors(report), report["audit_findings"]
+    return [
+        _Line("largest web process", f"{largest:.0f} MB", f"< {MOST_MEMORY_MB} MB", largest < MOST_MEMORY_MB),
+        _Line("unexpected answers", str(errors), "0", errors == 0),
+        _Line("audit findings afterwards", str(findings), "0", findings == 0),
+    ]
