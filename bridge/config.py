@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from limits import parse_many
+
 from bridge.errors import InvalidSetting
 
 SECRETS_FILE = "secrets.json"  # What embedded mode generated; kept between starts.
 SERVERS_FILE = "servers.json"  # Where the embedded servers listen, while they run.
+BROKER_SCHEMES = ("amqp://", "amqps://", "redis://", "rediss://", "valkey://")
 REQUIRED_BY_WEB = ("secret_key", "admin_api_key", "webhook_secrets")
 _PASSWORD = re.compile(r"(password=)('[^']*'|[^&\s]+)")
 
@@ -146,6 +150,26 @@ class Config:
             raise InvalidSetting("SWEEP_SECONDS must be more than 0")
         if not 0 < self.port < 65536:
             raise InvalidSetting("PORT must be between 1 and 65535")
+        if self.broker_url and not self.broker_url.startswith(BROKER_SCHEMES):
+            raise InvalidSetting("BROKER_URL: it must start with amqp:// or redis://")
+        if not all(map(_is_webhook_secret, self.webhook_secrets)):
+            raise InvalidSetting("WEBHOOK_SECRETS: each must be whsec_ and base64 after it")
+        if self.rate_limits.lower() not in {"on", "off"}:
+            _check_limits(self.rate_limits)
+
+
+def _check_limits(setting: str) -> None:
+    try:
+        parse_many(setting)
+    except ValueError as error:
+        raise InvalidSetting(f"RATE_LIMITS: {setting!r} is not on, off, or limits such as 1000/minute") from error
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    try:
+        return secret.startswith("whsec_") and bool(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return False
 
 
 def mask_url(value: str) -> str:

@@ -249,6 +249,7 @@ BEGIN
     IF v_resource.grain = 'day'
         AND p_slots[1] < (now() AT TIME ZONE v_resource.time_zone)::date - DATE '1970-01-01' THEN
         outcome := 'past';
+        details := to_jsonb((now() AT TIME ZONE v_resource.time_zone)::date);
         RETURN;
     END IF;
     -- Slots computed from rules have no row until somebody takes one.
@@ -298,14 +299,16 @@ BEGIN
         RETURN;
     END IF;
 
-    v_term := coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term);
+    v_term := least(coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term), p_hard_term);
     -- The term starts when the seat is taken, not when the wait for it began.
+    created_at := clock_timestamp();
     INSERT INTO hold (id, idempotency_scope, idempotency_key, request_hash, kind, booking_number, resource_id, quantity,
-        customer_email, metadata, term, expires_at, hard_expires_at)
+        customer_email, metadata, term, created_at, expires_at, hard_expires_at)
     VALUES (p_hold_id, p_scope, p_key, p_request_hash, p_kind, p_booking_number, p_resource_id, p_quantity,
-        p_email, p_metadata, v_term, clock_timestamp() + v_term, clock_timestamp() + greatest(p_hard_term, v_term))
+        p_email, p_metadata, v_term, place_hold.created_at, place_hold.created_at + v_term,
+        place_hold.created_at + p_hard_term)
     ON CONFLICT (idempotency_scope, idempotency_key) DO NOTHING
-    RETURNING hold.id, hold.created_at, hold.expires_at INTO hold_id, created_at, expires_at;
+    RETURNING hold.id, hold.expires_at INTO hold_id, expires_at;
     IF NOT FOUND THEN
         -- The same request, for other slots, won at this instant.
         SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END

@@ -37,10 +37,21 @@ class ConfirmHoldSchema(Schema):
     line_item_id = Text(load_default=None, allow_none=True)
 
 
+class ClaimedEmail(fields.String):
+    """An address in a query, to be compared with the hold's: whatever is not that address is wrong, never malformed.
+
+    Pages build the query without encoding it, so that a + arrives as a space.
+    """
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        return text.strip().replace(" ", "+").lower()
+
+
 class CustomerQuerySchema(Schema):
     """Whose hold the caller says it is."""
 
-    customer_email = Email(load_default=None)
+    customer_email = ClaimedEmail(load_default=None)
 
 
 class BeaconSchema(Schema):
@@ -49,7 +60,7 @@ class BeaconSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    customer_email = Email(load_default=None, allow_none=True)
+    customer_email = ClaimedEmail(load_default=None, allow_none=True)
 
 
 class HoldSchema(Schema):

@@ -27,6 +27,7 @@ class Presence:
         self._name = processes.own_name()
         self._next = 0.0
         self._started = False
+        self._ended = False
 
     def beat(self, *, state: dict[str, Any] | None = None, progressed: bool = False) -> None:
         """Write the row if it is time to. A database that is away is no reason to stop."""
@@ -40,7 +41,10 @@ class Presence:
             self._started = True
 
     def end(self) -> None:
-        """Remove the row."""
+        """Remove the row. Only the first call does: a second signal may come while it waits for the database."""
+        if self._ended:
+            return
+        self._ended = True
         with suppress(Unavailable), db.statement() as conn:
             processes.stop(conn, kind=self._kind, name=self._name)
 

@@ -28,6 +28,7 @@ SETTINGS = {
     "WEBHOOK_SECRETS": WEBHOOK_SECRET,
     "MEDUSA_JWT_SECRET": JWT_SECRET,
     "RATE_LIMITS": "off",
+    "WEB_PROCESSES": "1",  # Limits are shared out among the processes.
     "LOG_LEVEL": "error",
 }
 

@@ -102,16 +102,14 @@ def place_hold(
                 "metadata": Jsonb(metadata),
                 "term": term,
                 "hard_term": hard_term,
-                "resources": [resource_id] * len(slots),
                 "slots": slots,
-                "quantities": [quantity] * len(slots),
             },
         )
     )
     if answer["outcome"] == "replayed":
         return Placed(get_hold(conn, answer["hold_id"]), is_replay=True)
     if answer["outcome"] != "placed":
-        raise _refusal(conn, answer["outcome"], answer["details"] or [])
+        raise _refusal(conn, answer["outcome"], answer["details"], slots)
     hold = Hold(
         id=answer["hold_id"],
         resource_id=resource_id,
@@ -165,7 +163,7 @@ def confirm_hold(
     """
     hold = _lock(conn, hold_id)
     if hold["status"] == "CONFIRMED":
-        if (hold["order_id"], hold["line_item_id"]) != (order_id, line_item_id):
+        if hold["order_id"] != order_id:
             raise errors.AlreadyConfirmed(order_id=hold["order_id"])
         return get_allocation(conn, hold["allocation_id"]), get_hold(conn, hold_id)
     if hold["status"] == "RELEASED":
@@ -243,17 +241,19 @@ def _lock(conn: Connection, hold_id: str) -> dict[str, Any]:
     return row
 
 
-def _refusal(conn: Connection, outcome: str, slots: list[dict[str, Any]]) -> errors.BridgeError:
+def _refusal(conn: Connection, outcome: str, details: Any, wanted: Sequence[int]) -> errors.BridgeError:
     if outcome == "resource_not_found":
         return errors.ResourceNotFound()
     if outcome == "past":
-        return errors.PastDates()
+        past = [day.isoformat() for day in map(slot_day, wanted) if day.isoformat() < details]
+        return errors.PastDates(f"The dates lie in the past: {', '.join(past)}", past_dates=past, today=details)
     if outcome == "token_reused":
         return errors.IdempotencyTokenReused()
-    closed = [slot for slot in slots if slot["reason"] == "blackout"]
+    closed = [slot for slot in details if slot["reason"] == "blackout"]
     if closed:
-        return errors.BlackedOut(blackout=_find_blackout(conn, closed[0]))
-    return insufficient_capacity([slot for slot in slots if not slot["fits"]])
+        dates = ", ".join(slot_day(slot["slot_no"]).isoformat() for slot in closed)
+        return errors.BlackedOut(f"Not available on: {dates}", blackout=_find_blackout(conn, closed[0]))
+    return insufficient_capacity([slot for slot in details if not slot["fits"]])
 
 
 def insufficient_capacity(slots: Sequence[dict[str, Any]]) -> errors.InsufficientCapacity:

@@ -120,7 +120,10 @@ class _Planner:
         if says_what_was_sold or not line.quantity or self.facts.is_cancelled:
             self.result.notes.append(f"line {line.id}: {lie}")
         else:
-            self.result.problems.append(f"line {line.id}: {lie}, and the line does not say what was sold")
+            is_unknown = line.resource_id is not None and line.resource_id not in self.resources
+            unknown = f"resource {line.resource_id} does not exist either"
+            why = unknown if is_unknown else "the line does not say what was sold"
+            self.result.problems.append(f"line {line.id}: {lie}, and {why}")
         return None
 
     def _may_have(self, hold: KnownHold) -> bool:

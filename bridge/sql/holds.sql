@@ -3,7 +3,8 @@
 SELECT * FROM place_hold(
     %(hold_id)s, 'store', %(idempotency_token)s, %(request_hash)s, 'cart', %(booking_number)s,
     %(resource_id)s, %(quantity)s, %(customer_email)s, %(metadata)s, %(term)s, %(hard_term)s,
-    %(resources)s, %(slots)s, %(quantities)s, 'store'
+    array_fill(%(resource_id)s::text, ARRAY[cardinality(%(slots)s::bigint[])]), %(slots)s,
+    array_fill(%(quantity)s::integer, ARRAY[cardinality(%(slots)s::bigint[])]), 'store'
 );
 
 -- name: find_hold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
@@ -15,7 +15,13 @@ from marshmallow import Schema
 from bridge import db
 from bridge.config import Config
 from bridge.core import idempotency
-from bridge.errors import BridgeError, InvalidData, MalformedJson, UnsupportedMediaType
+from bridge.errors import (
+    BridgeError,
+    InvalidData,
+    MalformedJson,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 
 View = Callable[..., Any]
 
@@ -30,7 +36,7 @@ class Description:
     answers: dict[int, Schema | None] = field(default_factory=dict)
     errors: tuple[type[BridgeError], ...] = ()
     creates: bool = False
-    content_types: tuple[str, ...] = ("application/json",)
+    documents: Mapping[str, Any] = field(default_factory=dict)
 
 
 def endpoint(
@@ -40,11 +46,12 @@ def endpoint(
     answers: dict[int, type[Schema] | None] | None = None,
     errors: tuple[type[BridgeError], ...] = (),
     creates: bool = False,
-    content_types: tuple[str, ...] = ("application/json",),
+    documents: Mapping[str, Any] | None = None,
 ) -> Callable[[View], View]:
     """Load `body` and `query` before the view, which gets them as keyword arguments of these names.
 
-    `creates` makes the route take an Idempotency-Key. Raises InvalidData, which names the fields.
+    `creates` makes the route take an Idempotency-Key. `documents` is what the OpenAPI operation says besides.
+    Raises InvalidData, which names the fields.
     """
     body_schema = body() if body else None
     query_schema = query() if query else None
@@ -52,6 +59,9 @@ def endpoint(
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(**kwargs: Any) -> Any:
+            for name, part in kwargs.items():
+                if "\0" in part:
+                    raise InvalidData(f"{name}: Must not contain NUL characters.")
             if query_schema is not None:
                 kwargs["query"] = query_schema.load(read_query())
             if body_schema is not None:
@@ -67,7 +77,7 @@ def endpoint(
             answers={status: schema() if schema else None for status, schema in (answers or {}).items()},
             errors=errors,
             creates=creates,
-            content_types=content_types,
+            documents=documents or {},
         )
         return wrapper
 
@@ -84,7 +94,19 @@ def read_json() -> Any:
     """The body as JSON. Raises UnsupportedMediaType or MalformedJson."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    return parse_json(request.get_data(cache=True))
+    parsed = parse_json(read_body())
+    if not isinstance(parsed, dict):
+        raise InvalidData("The body must be a JSON object.")
+    return parsed
+
+
+def read_body() -> bytes:
+    """The body's bytes. Raises PayloadTooLarge."""
+    raw = request.get_data(cache=True)
+    # Without a Content-Length the server stops reading at the limit, and says nothing.
+    if request.content_length is None and len(raw) >= (request.max_content_length or 0):
+        raise PayloadTooLarge
+    return raw
 
 
 def parse_json(raw: bytes) -> Any:
@@ -93,32 +115,35 @@ def parse_json(raw: bytes) -> Any:
         parsed = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise MalformedJson(f"The body is not valid JSON: {error}.") from error
-    if b"\\u0000" in raw and _has_nul(parsed):
-        raise InvalidData("Text must not contain NUL characters.")
+    if b"\\u0000" in raw and (path := _find_nul(parsed)) is not None:
+        raise InvalidData(f"{path or 'body'}: Must not contain NUL characters.")
     return parsed
 
 
 def read_query() -> dict[str, str]:
     """The query's parameters; one given twice is an error, as is a NUL in one."""
     if "%00" in request.query_string.decode("latin-1"):
-        raise InvalidData("Text must not contain NUL characters.")
+        named = [name for name, value in request.args.items(multi=True) if "\0" in name + value]
+        raise InvalidData(f"{', '.join(named)}: Must not contain NUL characters.".replace("\0", ""))
     twice = [name for name, values in request.args.lists() if len(values) > 1]
     if twice:
         raise InvalidData(f"Given more than once: {', '.join(twice)}.")
     return request.args.to_dict()
 
 
-def _has_nul(value: Any) -> bool:
-    waiting = [value]  # Not recursive: a body may be nested as deep as Python's stack.
+def _find_nul(value: Any) -> str | None:
+    """Where a NUL stands: the path of its field; None when there is none."""
+    waiting = [("", value)]  # Not recursive: a body may be nested as deep as Python's stack.
     while waiting:
-        part = waiting.pop()
+        path, part = waiting.pop()
         if isinstance(part, str) and "\0" in part:
-            return True
+            return path
         if isinstance(part, dict):
-            waiting += [*part, *part.values()]
+            waiting += [(path, name) for name in part]
+            waiting += [(f"{path}.{name}".lstrip("."), inner) for name, inner in part.items()]
         elif isinstance(part, list):
-            waiting += part
-    return False
+            waiting += [(f"{path}.{n}".lstrip("."), inner) for n, inner in enumerate(part)]
+    return None
 
 
 def _answer_once(view: View, kwargs: dict[str, Any]) -> Response:

@@ -53,7 +53,7 @@ def answer_error(error: BridgeError) -> Response:
 
 def _answer_validation(error: ValidationError) -> Response:
     fields = _keyed_by_text(error.normalized_messages())  # type: ignore[no-untyped-call]  # marshmallow leaves it untyped
-    message = "; ".join(f"{path}: {text}" for path, text in _flatten(fields))
+    message = "; ".join(f"{path}: {text.rstrip('.')}" for path, text in _flatten(fields)) + "."
     return answer_error(errors.InvalidData(message[:1000], fields=fields))
 
 

@@ -1,7 +1,8 @@
-"""How often one caller may write: rules of the `limits` library, counted per process."""
+"""How often one caller may write: rules of the `limits` library, a share of each in every process."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -11,11 +12,11 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from bridge.config import Config
-from bridge.errors import InvalidSetting, TooManyRequests
+from bridge.errors import TooManyRequests
 
 # A shop's own server may place every customer's hold from one address, so addresses are given a lot of room; one
 # customer is not. Sign-in is slow on purpose: it is the only place where a secret can be guessed.
-DEFAULTS = {"address": "1200/minute", "email": "240/minute", "sign_in": "10/minute;100/hour"}
+DEFAULTS = {"address": "600/minute", "email": "120/minute", "sign_in": "10/minute;100/hour"}
 # How often what has expired is forgotten. Until then it costs memory only: nobody is counted by it.
 _FORGET_SECONDS = 10.0
 
@@ -25,7 +26,11 @@ class Limits:
 
     def __init__(self, config: Config) -> None:
         self._limiter = FixedWindowRateLimiter(_Counters())
-        self._items = {name: _parse(name, config.rate_limits) for name in DEFAULTS}
+        self._items = {
+            # Each process counts for itself, so each lets its share through.
+            name: [_share(item, config.web_processes) for item in _parse(name, config.rate_limits)]
+            for name in DEFAULTS
+        }
 
     def hit(self, name: str, who: str) -> None:
         """Count one request of `who`. Raises TooManyRequests when that is too many."""
@@ -86,7 +91,8 @@ def _parse(name: str, setting: str) -> list[RateLimitItem]:
         return parse_many(DEFAULTS[name]) if name == "sign_in" else []
     if setting.lower() == "on" or name == "sign_in":
         return parse_many(DEFAULTS[name])
-    try:
-        return parse_many(setting)
-    except ValueError as error:
-        raise InvalidSetting(f"RATE_LIMITS: {setting!r} is not on, off, or limits such as 1000/minute") from error
+    return parse_many(setting)
+
+
+def _share(item: RateLimitItem, processes: int) -> RateLimitItem:
+    return type(item)(math.ceil(item.amount / processes), item.multiples, item.namespace)

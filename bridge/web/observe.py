@@ -46,6 +46,8 @@ def _end(response: Response) -> Response:
     _requests(request.method if request.method in _METHODS else "other", route, response.status_code).inc()
     _seconds(route).observe(seconds)
     response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")
     log.info(
         "request", method=request.method, path=request.path, status=response.status_code, ms=round(seconds * 1000, 1)
     )

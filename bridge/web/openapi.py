@@ -80,10 +80,11 @@ def _operations(rule: Rule, description: Description) -> dict[str, Any]:
         "responses": _answers(description) | _errors(raised),
     }
     if description.body is not None:
-        content = {kind: {"schema": description.body} for kind in description.content_types}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": description.body}}}
     if not is_public:
         operation["security"] = [{"bearer": []}]
+    operation["parameters"] += description.documents.get("parameters", [])
+    operation |= {name: value for name, value in description.documents.items() if name != "parameters"}
     return {method.lower(): operation for method in (rule.methods or set()) - _HIDDEN_METHODS}
 
 

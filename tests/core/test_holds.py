@@ -164,7 +164,8 @@ def test_extending_gives_a_full_term_up_to_the_cap(conn):
 
     extended = holds.extend_hold(conn, hold_id)
     conn.execute(
-        "UPDATE hold SET created_at = now() - INTERVAL '1 h', hard_expires_at = now() + INTERVAL '31 min' WHERE id = %s",
+        "UPDATE hold SET created_at = now() - INTERVAL '1 h', hard_expires_at = now() + INTERVAL '31 min'"
+        " WHERE id = %s",
         [hold_id],
     )
     capped = holds.extend_hold(conn, hold_id)

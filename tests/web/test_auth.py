@@ -49,7 +49,7 @@ def confirm(client: FlaskClient, headers: Headers) -> TestResponse:
 
 
 @pytest.mark.parametrize(
-    ("scope", "admin", "ops", "system"), [("admin", 200, 403, 200), ("ops", 403, 200, 401), ("system", 403, 403, 200)]
+    ("scope", "admin", "ops", "system"), [("admin", 200, 403, 401), ("ops", 403, 200, 401), ("system", 403, 403, 200)]
 )
 def test_a_key_opens_what_its_scope_says(client: FlaskClient, scope: str, admin: int, ops: int, system: int) -> None:
     headers = bearer(make_key(scope)[1])

@@ -1,7 +1,8 @@
 -- Takes every wanted slot for one hold, or none: one round trip, however many slots.
 -- Locks the capacity rows in the one order (resource_id, slot_no), then decides on what it reads after the lock.
 -- The wanted slots are distinct and ascending: the caller sums what it wants of each.
--- Outcomes: placed · replayed · token_reused · resource_not_found · past · short (details describes each slot wanted).
+-- Outcomes: placed · replayed · token_reused · resource_not_found · past (details is today's date there) · short
+-- (details describes each slot wanted).
 -- Statements are what costs here, so the usual way has six; whatever is unusual goes by free_slots, which is the rule.
 CREATE OR REPLACE FUNCTION place_hold(
     p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind hold_kind, p_booking_number text,
@@ -36,6 +37,7 @@ BEGIN
     IF v_resource.grain = 'day'
         AND p_slots[1] < (now() AT TIME ZONE v_resource.time_zone)::date - DATE '1970-01-01' THEN
         outcome := 'past';
+        details := to_jsonb((now() AT TIME ZONE v_resource.time_zone)::date);
         RETURN;
     END IF;
     -- Slots computed from rules have no row until somebody takes one.
@@ -85,14 +87,14 @@ BEGIN
         RETURN;
     END IF;
 
-    v_term := coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term);
+    v_term := least(coalesce(v_resource.hold_minutes * INTERVAL '1 minute', p_term), p_hard_term);
     -- The term starts when the seat is taken, not when the wait for it began.
     created_at := clock_timestamp();
     INSERT INTO hold (id, idempotency_scope, idempotency_key, request_hash, kind, booking_number, resource_id, quantity,
         customer_email, metadata, term, created_at, expires_at, hard_expires_at)
     VALUES (p_hold_id, p_scope, p_key, p_request_hash, p_kind, p_booking_number, p_resource_id, p_quantity,
         p_email, p_metadata, v_term, place_hold.created_at, place_hold.created_at + v_term,
-        place_hold.created_at + greatest(p_hard_term, v_term))
+        place_hold.created_at + p_hard_term)
     ON CONFLICT (idempotency_scope, idempotency_key) DO NOTHING
     RETURNING hold.id, hold.expires_at INTO hold_id, expires_at;
     IF NOT FOUND THEN

@@ -22,6 +22,7 @@ _cancelled = CancelledAllocationSchema()
 @endpoint(
     body=CancelAllocationSchema,
     answers={200: CancelledAllocationSchema},
+    creates=True,
     errors=(errors.AllocationNotFound, errors.AllocationCancelled, errors.QuantityTooLarge),
 )
 def cancel_allocation(allocation_id: str, body: dict[str, Any]) -> Any:

@@ -72,7 +72,7 @@ def adjust_capacity(body: dict[str, Any]) -> Any:
     query=CapacityReportQuerySchema,
     answers={200: CapacityReportSchema},
     errors=(ResourceNotFound,),
-    content_types=("application/json", "text/csv"),
+    documents={"description": "With `format=csv` the breakdown as text/csv."},
 )
 def report_capacity(query: dict[str, Any]) -> Any:
     """How a resource is used, by day, week or month."""

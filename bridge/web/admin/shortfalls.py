@@ -40,6 +40,7 @@ def get_shortfall(shortfall_id: str) -> Any:
 @endpoint(
     body=ResolveShortfallSchema,
     answers={200: ShortfallAnswerSchema},
+    creates=True,
     errors=(errors.ShortfallNotFound, errors.ShortfallClosed, errors.StillShort),
 )
 def resolve_shortfall(shortfall_id: str, body: dict[str, Any]) -> Any:

@@ -19,7 +19,12 @@ blueprint = Blueprint("store_availability", __name__, url_prefix="/store/resourc
 
 
 @blueprint.get("/availability")
-@endpoint(query=AvailabilityQuerySchema, answers={200: AvailabilitySchema, 304: None}, errors=(ResourceNotFound,))
+@endpoint(
+    query=AvailabilityQuerySchema,
+    answers={200: AvailabilitySchema, 304: None},
+    errors=(ResourceNotFound,),
+    documents={"parameters": [{"in": "header", "name": "If-None-Match", "schema": {"type": "string"}}]},
+)
 def read_availability(query: dict[str, Any]) -> AnyResponse:
     """What is free on each date of a range."""
     with db.statement() as conn:

@@ -65,7 +65,7 @@ def place_hold(body: dict[str, Any]) -> Any:
         ASKED.labels(error.code).inc()
         raise
     ASKED.labels("replayed" if placed.is_replay else "placed").inc()
-    answer = _with_time(placed.hold)
+    answer = {"hold": _shown.dump(placed.hold), "time_remaining_seconds": _seconds_left(placed.hold)}
     return (answer | {"idempotent_replay": True}, 200) if placed.is_replay else (answer, 201)
 
 
@@ -77,7 +77,8 @@ def get_hold(hold_id: str, query: dict[str, Any]) -> Any:
     """A hold as it stands this second."""
     with db.statement() as conn:
         hold = holds.get_hold(conn, hold_id)
-    return _with_time(hold, of=query["customer_email"]) | {"is_expired": hold.status == "EXPIRED"}
+    shown = _dump_for(hold, query["customer_email"])
+    return {"hold": shown, "time_remaining_seconds": _seconds_left(hold), "is_expired": hold.status == "EXPIRED"}
 
 
 @blueprint.post("/<hold_id>/extend")
@@ -92,7 +93,7 @@ def extend_hold(hold_id: str, query: dict[str, Any]) -> Any:
     with db.transaction() as conn:
         hold = holds.extend_hold(conn, hold_id)
         _check_customer(hold, email)
-    return _with_time(hold, of=email)
+    return {"hold": _dump_for(hold, email), "time_remaining_seconds": _seconds_left(hold)}
 
 
 @blueprint.post("/<hold_id>/confirm")
@@ -107,11 +108,12 @@ def extend_hold(hold_id: str, query: dict[str, Any]) -> Any:
         errors.AlreadyConfirmed,
         errors.PlatformUnavailable,
     ),
+    documents={"security": [{"bearer": []}, {}]},
 )
 def confirm_hold(hold_id: str, body: dict[str, Any]) -> Any:
     """Make a hold permanent for an order. For systems, or for an order that the platform itself vouches for."""
     caller = auth.identify()
-    if caller is None or not caller.scopes & {"system", "admin"}:
+    if caller is None or "system" not in caller.scopes:
         _check_with_platform(hold_id, body)
     with db.transaction() as conn:
         allocation, hold = holds.confirm_hold(
@@ -136,6 +138,9 @@ def release_hold(hold_id: str, query: dict[str, Any]) -> Any:
     query=CustomerQuerySchema,
     answers={200: ReleasedHoldSchema},
     errors=(errors.HoldNotFound, errors.HoldNotActive, errors.WrongCustomer),
+    documents={
+        "requestBody": {"required": False, "content": {"application/json": {"schema": BeaconSchema}, "text/plain": {}}}
+    },
 )
 def release_by_beacon(hold_id: str, query: dict[str, Any]) -> Any:
     """Give a hold back while the page closes: what `navigator.sendBeacon` can send, with any body or none."""
@@ -147,7 +152,7 @@ def _release(hold_id: str, email: str | None) -> dict[str, Any]:
         released = holds.release_hold(conn, hold_id, actor=auth.actor(), reason="released by the customer")
         _check_customer(released.hold, email)
     return {
-        "hold": _dump(released.hold, of=email),
+        "hold": _dump_for(released.hold, email),
         "capacity_returned": released.capacity_returned,
         "dates_released": [day.isoformat() for day in released.hold.dates],
     }
@@ -160,18 +165,16 @@ def _terms(config: Config) -> dict[str, Any]:
     }
 
 
-def _with_time(hold: Hold, of: str | None = "") -> dict[str, Any]:
+def _seconds_left(hold: Hold) -> int:
     # Rounded up, so that a fresh hold of 30 minutes shows 1800, and 0 means that it is over.
-    seconds = math.ceil(hold.seconds_left) if hold.status == "ACTIVE" else 0
-    return {"hold": _dump(hold, of=of), "time_remaining_seconds": seconds}
+    return math.ceil(hold.seconds_left) if hold.status == "ACTIVE" else 0
 
 
-def _dump(hold: Hold, of: str | None) -> dict[str, Any]:
-    """The hold for somebody who gave the address `of`; "" is whoever has just made it."""
-    if of:
-        _check_customer(hold, of)
+def _dump_for(hold: Hold, email: str | None) -> dict[str, Any]:
+    """The hold for somebody who says it is of `email`; without one, nothing that is private. Raises WrongCustomer."""
+    _check_customer(hold, email)
     shown: dict[str, Any] = _shown.dump(hold)
-    return shown if of is not None else {name: value for name, value in shown.items() if name not in _PRIVATE}
+    return shown if email else {name: value for name, value in shown.items() if name not in _PRIVATE}
 
 
 def _check_customer(hold: Hold, email: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from standardwebhooks import Webhook
 from bridge import db, errors
 from bridge.core import events
 from bridge.platforms import medusa
-from bridge.web.endpoints import endpoint, settings
+from bridge.web.endpoints import endpoint, read_body, settings
 from schemas.events import ReceiptSchema
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -26,11 +27,18 @@ blueprint = Blueprint("webhooks_medusa", __name__, url_prefix="/webhooks")
 @endpoint(
     answers={202: ReceiptSchema},
     errors=(errors.Unauthorized, errors.MalformedJson, errors.PayloadTooLarge, errors.Unavailable),
+    documents={
+        "parameters": [
+            {"in": "header", "name": f"webhook-{name}", "required": True, "schema": {"type": "string"}}
+            for name in ("id", "timestamp", "signature")
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+    },
 )
 def receive_medusa_event() -> Any:
     """Take in an event of the platform. What got a 202 is never lost, and applied once however often it comes."""
     request.max_content_length = MAX_BODY_BYTES
-    raw = request.get_data(cache=False)
+    raw = read_body()
     _check_signature(raw)
     document = _read(raw)
     with db.statement() as conn:
@@ -70,7 +78,21 @@ def _read(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        if _is_json(raw):
+            return None  # Half a surrogate pair, say: no fault of the sender's, so it is kept for people.
         raise errors.MalformedJson(f"The body is not valid JSON: {error}.") from error
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _first_verdict(document: Any) -> dict[str, Any]:
