@@ -19,6 +19,11 @@ _METADATA_DEPTH = 20
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")  # No more than 64 bits, which is also what JSON is read with.
 
 
+def show_instant(instant: datetime) -> str:
+    """RFC 3339, in UTC, to the millisecond."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class Text(fields.String):
     """A string of 1 to `longest` characters."""
 
@@ -60,7 +65,7 @@ class Instant(fields.AwareDateTime):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if not isinstance(value, datetime):
             return None
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return show_instant(value)
 
 
 class Count(fields.Integer):

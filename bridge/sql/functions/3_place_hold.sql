@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION place_hold(
     OUT outcome text, OUT hold_id text, OUT created_at timestamptz, OUT expires_at timestamptz, OUT details jsonb
 )
 -- Plans for arrays of unknown length are kept; PostgreSQL would plan each call anew, at three times the cost.
--- They always go by index: a plan made while a table was empty is kept while it fills, and would read all of it.
+-- They always go by index: a plan made while a table was small is kept while it fills, and would read all of it.
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import psycopg
 import structlog
-from flask import Blueprint, Flask, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Request, flash, g, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -41,7 +41,11 @@ log = structlog.get_logger("bridge.web")
 
 
 class ConsoleSessions(SecureCookieSessionInterface):
-    """Sessions whose cookie is marked Secure wherever the console is reached by HTTPS."""
+    """Sessions of the console alone, whose cookie is marked Secure wherever it is reached by HTTPS."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        # Nobody else has one, and reading it would be a twentieth of a storefront's request.
+        return super().open_session(app, request) if request.path.startswith("/ops") else self.make_null_session(app)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure

@@ -20,12 +20,12 @@ from bridge.rules.orders import OrderFacts
 from bridge.web import auth
 from bridge.web.endpoints import endpoint, settings
 from bridge.web.limits import limit, limit_writes
+from schemas.fields import show_instant
 from schemas.holds import (
     BeaconSchema,
     ConfirmedHoldSchema,
     ConfirmHoldSchema,
     CustomerQuerySchema,
-    HoldSchema,
     PlacedHoldSchema,
     PlaceHoldSchema,
     ReleasedHoldSchema,
@@ -36,7 +36,6 @@ ASKED = Counter("bridge_holds_total", "Holds asked for, by what came of it.", ["
 blueprint = Blueprint("store_holds", __name__, url_prefix="/store/resource-booking/holds")
 blueprint.before_request(limit_writes)
 
-_shown = HoldSchema()
 _confirmed = ConfirmedHoldSchema()
 _beacon = BeaconSchema()
 _PLATFORM_SECONDS = 5  # As long as a browser may be kept waiting for another server.
@@ -65,7 +64,7 @@ def place_hold(body: dict[str, Any]) -> Any:
         ASKED.labels(error.code).inc()
         raise
     ASKED.labels("replayed" if placed.is_replay else "placed").inc()
-    answer = {"hold": _shown.dump(placed.hold), "time_remaining_seconds": _seconds_left(placed.hold)}
+    answer = {"hold": _show(placed.hold), "time_remaining_seconds": _seconds_left(placed.hold)}
     return (answer | {"idempotent_replay": True}, 200) if placed.is_replay else (answer, 201)
 
 
@@ -170,10 +169,26 @@ def _seconds_left(hold: Hold) -> int:
     return math.ceil(hold.seconds_left) if hold.status == "ACTIVE" else 0
 
 
+def _show(hold: Hold) -> dict[str, Any]:
+    # By hand, and just what HoldSchema says (a test compares them): the schema takes ten times as long.
+    return {
+        "id": hold.id,
+        "resource_id": hold.resource_id,
+        "dates": hold.dates,
+        "quantity": hold.quantity,
+        "customer_email": hold.customer_email,
+        "status": hold.status,
+        "idempotency_token": hold.idempotency_token,
+        "expires_at": show_instant(hold.expires_at),
+        "created_at": show_instant(hold.created_at),
+        "metadata": hold.metadata,
+    }
+
+
 def _dump_for(hold: Hold, email: str | None) -> dict[str, Any]:
     """The hold for somebody who says it is of `email`; without one, nothing that is private. Raises WrongCustomer."""
     _check_customer(hold, email)
-    shown: dict[str, Any] = _shown.dump(hold)
+    shown = _show(hold)
     return shown if email else {name: value for name, value in shown.items() if name not in _PRIVATE}
 
 

@@ -1008,3 +1008,15 @@ def test_reading_is_not_limited(limited: Flask, resource: tuple[str, list[date]]
     asked = [client.get("/store/resource-booking/availability", query_string=query) for _ in range(10)]
 
     assert {answer.status_code for answer in read + asked} == {200}
+
+
+def test_a_hold_is_shown_as_its_schema_says(conn: db.Connection) -> None:
+    from bridge.core import holds
+    from bridge.web.store.holds import _show
+    from schemas.holds import HoldSchema
+
+    hold = holds.get_hold(conn, make_hold(conn, *make_resource(conn), metadata={"a": [1]}))
+
+    shown = _show(hold)
+
+    assert shown | {"dates": [day.isoformat() for day in shown["dates"]]} == HoldSchema().dump(hold)
