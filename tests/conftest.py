@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bridge import db, embedded
@@ -33,6 +34,12 @@ SETTINGS = {
 }
 
 _servers = ExitStack()
+
+# A busy machine is slow, and a whole captured event is large: neither says anything about the code.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
