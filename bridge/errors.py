@@ -91,12 +91,6 @@ class InvalidSetting(BridgeError):
     code = "invalid_setting"
 
 
-class SchemaOutOfDate(Unavailable):
-    """The database has not been migrated to this version; run `python -m bridge migrate`."""
-
-    code = "schema_out_of_date"
-
-
 # -- requests ----------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
 from typing import Any
@@ -43,11 +42,6 @@ def configure(level: str = "info") -> None:
     logging.basicConfig(handlers=[handler], level=number, force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
-
-
-def hashed(email: str | None) -> str | None:
-    """An e-mail address as it may stand in a log: the same person reads the same, and nobody reads who."""
-    return hashlib.sha256(email.lower().encode()).hexdigest()[:12] if email else None
 
 
 def _dumps(event: Any, **_ignored: Any) -> bytes:

@@ -1,4 +1,5 @@
--- The one lock order: every writer of counters locks its capacity rows through here, all of them, before it reads.
+-- The one lock order: every writer of counters locks its capacity rows in it, all of them, before it reads.
+-- place_hold has this statement in itself, where another call is felt.
 CREATE OR REPLACE FUNCTION lock_slots(p_resources text[], p_slots bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
