@@ -34,7 +34,8 @@ def cancel_allocation(
     targets = [
         Target(allocation.hold_id, claim["resource_id"], claim["slot_no"], claim["quantity"] - given_back)
         for claim in claims
-        if claim["state"] == "allocated" and claim["quantity"] > given_back
+        # All of it given back leaves nothing, also where a slot weighs more than one.
+        if claim["state"] == "allocated" and claim["quantity"] > given_back and given_back < allocation.quantity
     ]
     settled = ledger.settle(conn, [allocation.hold_id], targets, cause="cancel", actor=actor)
     conn.execute(queries.cancel_quantity, {"allocation_id": allocation_id, "quantity": given_back, "reason": reason})

@@ -131,10 +131,7 @@ def get_hold(conn: Connection, hold_id: str) -> Hold:
     row = conn.execute(queries.find_hold, {"hold_id": hold_id}).fetchone()
     if row is None:
         raise errors.HoldNotFound
-    return Hold(
-        dates=[slot_day(slot) for slot in row["slots"]],
-        **{name: row[name] for name in Hold.__dataclass_fields__ if name != "dates"},
-    )
+    return Hold(**{name: row[name] for name in Hold.__dataclass_fields__})
 
 
 def extend_hold(conn: Connection, hold_id: str) -> Hold:
@@ -214,10 +211,7 @@ def get_allocation(conn: Connection, allocation_id: str) -> Allocation:
     row = conn.execute(sql.load("allocations").find_allocation, {"allocation_id": allocation_id}).fetchone()
     if row is None:
         raise errors.AllocationNotFound
-    return Allocation(
-        dates=[slot_day(slot) for slot in row["slots"]],
-        **{name: row[name] for name in Allocation.__dataclass_fields__ if name != "dates"},
-    )
+    return Allocation(**{name: row[name] for name in Allocation.__dataclass_fields__})
 
 
 def _hash(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from bridge import db, sql
@@ -43,10 +44,12 @@ def settle(
     actor: str,
     partial: bool = False,
     excess: Excess = "none",
+    held_until: datetime | None = None,
 ) -> Settled:
     """Make the claims of `hold_ids` exactly `targets`, all allocated; what is no target is given back.
 
-    Locks the union of old and new slots in the one order. With `partial` takes what there is and reports the rest.
+    With `held_until` they are held until then instead: a hold that is moved, or handed to somebody else. With `partial`
+    takes what there is and reports the rest. Locks the union of old and new slots in the one order.
     The caller holds the locks of the holds.
     """
     row = db.one(
@@ -60,6 +63,7 @@ def settle(
                 "quantities": [target.quantity for target in targets],
                 "partial": partial,
                 "excess": excess,
+                "held_until": held_until,
                 "cause": cause,
                 "actor": actor,
             },

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -13,10 +13,12 @@ from bridge import db, sql
 from bridge.core import ledger, shortfalls
 from bridge.core.ledger import Excess, Settled, Target
 from bridge.core.shortfalls import Standing
+from bridge.core.sold import find_sold
 from bridge.db import Connection
 from bridge.ids import new_id
+from bridge.rules.known import KnownClaim, KnownHold, Slot
 from bridge.rules.orders import KnownOrder, OrderFacts, is_superseded, order_from_json, order_to_json
-from bridge.rules.wanted import KnownClaim, KnownHold, Plan, Wanted, plan_order
+from bridge.rules.wanted import Plan, Wanted, plan_order
 
 queries = sql.load("orders")
 
@@ -42,7 +44,7 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
         return Reconciled(outcome=reason, ignored=True)
 
     holds = _lock_holds(conn, facts)
-    plan = plan_order(facts, holds, _list_grains(conn, facts))
+    plan = plan_order(facts, holds, _list_grains(conn, facts), find_sold(conn, facts))
     outcome = _apply(conn, facts, plan, actor=actor)
     conn.execute(
         queries.update_order,
@@ -64,7 +66,7 @@ def reconcile_again(conn: Connection, *, source: str, order_id: str, actor: str,
     if row["facts"] is None:
         return
     facts = order_from_json(row["facts"])
-    plan = plan_order(facts, _lock_holds(conn, facts), _list_grains(conn, facts))
+    plan = plan_order(facts, _lock_holds(conn, facts), _list_grains(conn, facts), find_sold(conn, facts))
     _apply(conn, facts, plan, actor=actor, force=force)
 
 
@@ -93,7 +95,7 @@ def _lock_holds(conn: Connection, facts: OrderFacts) -> list[KnownHold]:
 
 
 def _known_hold(row: dict[str, Any]) -> KnownHold:
-    made_for = [(resource_id, slot_no) for resource_id, slot_no in row["made_for"]]
+    made_for = [Slot(*slot) for slot in row["made_for"]]
     return KnownHold(**row | {"made_for": made_for, "claims": [KnownClaim(**claim) for claim in row["claims"]]})
 
 
@@ -138,29 +140,39 @@ def _hold_for(conn: Connection, facts: OrderFacts, wanted: Wanted) -> str:
 
 
 def _settle(
-    conn: Connection, plan: Plan, hold_ids: list[str], *, actor: str, excess: Excess, only: str | None = None
+    conn: Connection,
+    plan: Plan,
+    hold_ids: list[str],
+    *,
+    actor: str,
+    excess: Excess,
+    only: str | None = None,
+    without: Collection[str] = (),
 ) -> Settled:
     targets = [
-        Target(hold_id, resource_id, slot_no, quantity)
+        Target(hold_id, slot.resource_id, slot.slot_no, quantity)
         for wanted, hold_id in zip(plan.wanted, hold_ids, strict=True)
-        if only in {None, hold_id}
-        for resource_id, slot_no in wanted.slots
-        if (quantity := _quantity_of(wanted, resource_id, slot_no)) > 0
+        if only in {None, hold_id} and hold_id not in without
+        for slot in wanted.slots
+        if (quantity := wanted.quantity_of(slot)) > 0
     ]
     cause = "force" if excess == "force" else "order"
     settled_holds = hold_ids if only is None else [only]
-    return ledger.settle(conn, settled_holds, targets, cause=cause, actor=actor, partial=True, excess=excess)
+    settled = ledger.settle(conn, settled_holds, targets, cause=cause, actor=actor, partial=True, excess=excess)
+    broken = _broken(plan, hold_ids, settled)
+    if not broken:
+        return settled
+    # Half a party or half an appointment is of no use to anybody: what was had of it is given back.
+    rest = _settle(conn, plan, hold_ids, actor=actor, excess=excess, only=only, without={*without, *broken})
+    missing = [slot for slot in settled.missing if slot["hold_id"] in broken]
+    return replace(settled, returned=settled.returned + rest.returned, missing=[*rest.missing, *missing])
 
 
-def _quantity_of(wanted: Wanted, resource_id: str, slot_no: int) -> int:
-    if wanted.may_grow or wanted.hold is None:
-        return wanted.quantity
-    has = sum(
-        claim.quantity
-        for claim in wanted.hold.claims
-        if (claim.resource_id, claim.slot_no, claim.state) == (resource_id, slot_no, "allocated")
-    )
-    return min(wanted.quantity, has)
+def _broken(plan: Plan, hold_ids: list[str], settled: Settled) -> set[str]:
+    short = {slot["hold_id"] for slot in settled.missing}
+    return {
+        hold_id for wanted, hold_id in zip(plan.wanted, hold_ids, strict=True) if wanted.is_whole and hold_id in short
+    }
 
 
 def _standings(plan: Plan, hold_ids: list[str], settled: Settled) -> list[Standing]:
@@ -169,8 +181,12 @@ def _standings(plan: Plan, hold_ids: list[str], settled: Settled) -> list[Standi
         missing[slot["hold_id"]].append(slot)
     standings = []
     for wanted, hold_id in zip(plan.wanted, hold_ids, strict=True):
-        short = {(slot["resource_id"], slot["slot_no"]): slot["quantity"] for slot in missing[hold_id]}
-        has = max((_quantity_of(wanted, *slot) - short.get(slot, 0) for slot in wanted.slots), default=0)
+        if wanted.is_whole:
+            wants = any(map(wanted.quantity_of, wanted.slots))
+            has = wanted.quantity if wants and not missing[hold_id] else 0
+        else:
+            short = {(slot["resource_id"], slot["slot_no"]): slot["quantity"] for slot in missing[hold_id]}
+            has = max((wanted.quantity_of(slot) - short.get(slot[:2], 0) for slot in wanted.slots), default=0)
         standings.append(Standing(wanted, hold_id, missing[hold_id], has))
     return standings
 

@@ -126,7 +126,7 @@ def _note(conn: Connection, facts: OrderFacts, standing: Standing, shortfall_id:
                 "resource_id": standing.wanted.resource_id,
                 "missing": Jsonb(missing),
                 "alternatives": Jsonb(_alternatives(conn, standing)),
-                "first_day": slot_day(missing[0]["slot_no"]),
+                "first_slot": missing[0]["slot_no"],
             },
         )
     )["policy"]
@@ -150,7 +150,8 @@ def _alternatives(conn: Connection, standing: Standing) -> list[dict[str, Any]]:
 
 
 def _tell_people(conn: Connection, facts: OrderFacts, standing: Standing, shortfall_id: str) -> None:
-    dates = ", ".join(f"{slot_day(slot['slot_no'])} ({slot['quantity']} missing)" for slot in standing.missing)
+    shown = get_shortfall(conn, shortfall_id)
+    missing = ", ".join(f"{next(iter(slot.values()))} ({slot['quantity']} missing)" for slot in shown["missing"])
     outbox.add_work(
         conn,
         type="mail",
@@ -158,7 +159,7 @@ def _tell_people(conn: Connection, facts: OrderFacts, standing: Standing, shortf
             "to": None,  # Whoever looks after operations; the mail task knows the address.
             "subject": f"Order {facts.id} is paid, and its place is gone",
             "text": (
-                f"Order {facts.id} asks for {standing.wanted.resource_id} on dates that are full: {dates}.\n"
+                f"Order {facts.id} asks for {standing.wanted.resource_id} at times that are full: {missing}.\n"
                 f"Decide on shortfall {shortfall_id}: retry, force, refund or dismiss it.\n"
             ),
         },

@@ -186,6 +186,7 @@ def _line_facts(line: dict[str, Any]) -> LineFacts:
     return LineFacts(
         id=line["id"],
         quantity=_wanted(line),
+        ordered=line["quantity"],
         title=_title(line.get("title") or line.get("product_title") or ""),
         hold_ids=claims.hold_ids(),
         resource_id=claims.text("resource_id"),

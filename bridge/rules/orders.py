@@ -16,6 +16,7 @@ class LineFacts:
 
     id: str
     quantity: int  # What is still wanted: ordered, less returned and written off. Never below 0.
+    ordered: int = 1  # What was asked for at first. Of 1, `quantity` counts bookings; of more, it counts places.
     title: str = ""
     hold_ids: tuple[str, ...] = ()
     resource_id: str | None = None

@@ -5,48 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bridge.rules.known import KnownHold, Slot, Sold
 from bridge.rules.orders import LineFacts, OrderFacts
 from bridge.rules.slots import day_slots, slot_day
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownClaim:
-    """What a hold takes, or took, of a slot."""
-
-    resource_id: str
-    slot_no: int
-    quantity: int
-    state: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownHold:
-    """A hold an order names or has, as the ledger knows it."""
-
-    id: str
-    kind: str
-    status: str
-    is_lapsed: bool
-    resource_id: str
-    quantity: int
-    customer_email: str | None = None
-    booking_number: str | None = None
-    line_key: str | None = None  # Of a hold made for an order's line: which line.
-    order_id: str | None = None  # Whose allocation it became.
-    line_item_id: str | None = None
-    cancelled_by_admin: int = 0
-    is_short: bool = False  # This order has, or had, a shortfall on it.
-    given_up: str | None = None  # "refund" or "dismiss": what was decided on its shortfall.
-    made_for: Sequence[tuple[str, int]] = ()  # Of a hold made for an order's line: the slots the line wants.
-    claims: Sequence[KnownClaim] = ()
-
-    @property
-    def slots(self) -> Sequence[tuple[str, int]]:
-        """(resource, slot) of what it stands for: what it has, or had before it was given back."""
-        if self.made_for:
-            return self.made_for
-        standing = [claim for claim in self.claims if claim.state != "released"] or self.claims
-        return [(claim.resource_id, claim.slot_no) for claim in standing]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +16,26 @@ class Wanted:
 
     line_id: str | None
     resource_id: str
-    slots: Sequence[tuple[str, int]]
+    slots: Sequence[Slot]
     quantity: int
     hold: KnownHold | None = None
     may_grow: bool = True  # False where a person decided to leave it short.
     is_late: bool = False  # The hold it named was gone when the order came.
+    is_whole: bool = False  # All of it or none.
+
+    def quantity_of(self, slot: Slot) -> int:
+        """How much of one of its slots it wants."""
+        if not self.quantity:
+            return 0
+        wanted = self.quantity if slot.weight is None else slot.weight
+        if self.may_grow or self.hold is None:
+            return wanted
+        has = sum(
+            claim.quantity
+            for claim in self.hold.claims
+            if (claim.resource_id, claim.slot_no, claim.state) == (slot.resource_id, slot.slot_no, "allocated")
+        )
+        return min(wanted, has)
 
 
 @dataclass(slots=True)
@@ -71,20 +47,30 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
-def plan_order(facts: OrderFacts, holds: Iterable[KnownHold], resources: Mapping[str, str]) -> Plan:
+def plan_order(
+    facts: OrderFacts,
+    holds: Iterable[KnownHold],
+    resources: Mapping[str, str],
+    sold: Mapping[str, Sold] | None = None,
+) -> Plan:
     """What `facts` ask of the ledger. `holds` are those it names or has, `resources` the grain of each that exists.
+
+    `sold` is what lines (by id) that say a departure or a service have sold, as far as there is such a thing.
 
     Nothing an order says is believed unchecked: a hold must exist, be of the resource the line names, and not be
     another order's. A line that lies but says what was sold is served without the hold.
     """
-    return _Planner(facts, {hold.id: hold for hold in holds}, resources).plan()
+    return _Planner(facts, {hold.id: hold for hold in holds}, resources, sold or {}).plan()
 
 
 class _Planner:
-    def __init__(self, facts: OrderFacts, holds: dict[str, KnownHold], resources: Mapping[str, str]) -> None:
+    def __init__(
+        self, facts: OrderFacts, holds: dict[str, KnownHold], resources: Mapping[str, str], sold: Mapping[str, Sold]
+    ) -> None:
         self.facts = facts
         self.holds = holds
         self.resources = resources
+        self.sold = sold
         self.used: set[str] = set()
         self.result = Plan()
 
@@ -116,7 +102,7 @@ class _Planner:
             lie = f"hold {name} is not of {line.resource_id}"
         if lie is None:
             return hold
-        says_what_was_sold = line.resource_id in self.resources and line.dates
+        says_what_was_sold = line.id in self.sold or (line.resource_id in self.resources and line.dates)
         if says_what_was_sold or not line.quantity or self.facts.is_cancelled:
             self.result.notes.append(f"line {line.id}: {lie}")
         else:
@@ -178,37 +164,48 @@ class _Planner:
     def _want(self, line: LineFacts, holds: list[KnownHold]) -> None:
         quantity = 0 if self.facts.is_cancelled else line.quantity
         if holds:
-            for hold, share in zip(holds, _shares(holds, quantity), strict=True):
-                self._want_hold(line, hold, share)
+            counted = [hold for hold in holds if not _counts_as_one(line, hold)]
+            shares = dict(zip((hold.id for hold in counted), _shares(counted, quantity), strict=True))
+            for hold in holds:
+                self._want_hold(line, hold, shares.get(hold.id, hold.quantity if quantity else 0))
             return
         if not quantity or any(problem.startswith(f"line {line.id}:") for problem in self.result.problems):
             return
         names_a_booking = line.hold_ids or line.resource_id or line.slot_id or line.service_id
         if line.complaint and names_a_booking:
             self.result.problems.append(f"line {line.id}: {line.complaint}")
-        elif line.resource_id is not None:
-            self._want_what_it_says(line, line.resource_id, quantity)
+        elif sold := self.sold.get(line.id):
+            self._add(line.id, sold.resource_id, sold.slots, sold.quantity, self._made_for(line), is_whole=True)
+        elif line.resource_id or line.slot_id or line.service_id:
+            self._want_what_it_says(line, quantity)
 
-    def _want_what_it_says(self, line: LineFacts, resource_id: str, quantity: int) -> None:
+    def _want_what_it_says(self, line: LineFacts, quantity: int) -> None:
         """A line without a hold is taken at its word of what was sold, as far as there is such a thing."""
-        grain = self.resources.get(resource_id)
-        if grain is None:
-            self.result.problems.append(f"line {line.id}: resource {resource_id} does not exist")
-        elif grain != "day" or not line.dates:
-            self.result.problems.append(f"line {line.id}: it does not say which dates of {resource_id} were sold")
-        else:
-            slots = [(resource_id, slot) for slot in day_slots(line.dates)]
-            self._add(line.id, resource_id, slots, quantity, self._made_for(line))
+        grain = self.resources.get(line.resource_id or "")
+        if line.resource_id and grain == "day" and line.dates:
+            slots = [Slot(line.resource_id, slot) for slot in day_slots(line.dates)]
+            self._add(line.id, line.resource_id, slots, quantity, self._made_for(line))
+            return
+        what = f"slot {line.slot_id}" if line.slot_id else f"service {line.service_id} at {line.start_at}"
+        if line.resource_id and grain is None:
+            what = f"resource {line.resource_id}"
+        elif line.resource_id and not line.slot_id and not line.service_id:
+            self.result.problems.append(f"line {line.id}: it does not say which dates of {line.resource_id} were sold")
+            return
+        self.result.problems.append(f"line {line.id}: {what} does not exist")
 
     def _made_for(self, line: LineFacts | None) -> KnownHold | None:
         return next((hold for hold in self.holds.values() if line and hold.line_key == line.id), None)
 
     def _want_hold(self, line: LineFacts | None, hold: KnownHold, quantity: int) -> None:
         slots = hold.slots
-        if hold.kind == "order" and line is not None and line.dates and line.resource_id == hold.resource_id:
-            slots = [(hold.resource_id, slot) for slot in day_slots(line.dates)]
-        elif line is not None and line.dates and hold.kind != "order":
-            held = sorted(slot_day(slot) for _resource, slot in slots)
+        sold = self.sold.get(line.id) if line is not None and hold.kind == "order" else None
+        if sold is not None and sold.resource_id == hold.resource_id:
+            slots, quantity = sold.slots, sold.quantity if quantity else 0
+        elif hold.kind == "order" and line is not None and line.dates and line.resource_id == hold.resource_id:
+            slots = [Slot(hold.resource_id, slot) for slot in day_slots(line.dates)]
+        elif line is not None and line.dates and hold.kind != "order" and hold.grain == "day":
+            held = sorted(slot_day(slot.slot_no) for slot in slots)
             if held != sorted(line.dates):
                 self.result.notes.append(f"line {line.id} says other dates than its hold; the hold counts")
         mine, theirs = (self.facts.email or "").lower(), (hold.customer_email or "").lower()
@@ -218,17 +215,19 @@ class _Planner:
         is_late = is_gone and hold.status != "CONFIRMED"
         # A released hold was given back by somebody's decision, and resolves once: the order gets one of its own.
         reuse = self._made_for(line) if hold.status == "RELEASED" and quantity else hold
-        self._add(line.id if line else None, hold.resource_id, slots, quantity, reuse, is_late=is_late)
+        line_id, is_whole = line.id if line else None, hold.is_whole or sold is not None
+        self._add(line_id, hold.resource_id, slots, quantity, reuse, is_late=is_late, is_whole=is_whole)
 
     def _add(
         self,
         line_id: str | None,
         resource_id: str,
-        slots: Sequence[tuple[str, int]],
+        slots: Sequence[Slot],
         quantity: int,
         hold: KnownHold | None,
         *,
         is_late: bool = False,
+        is_whole: bool = False,
     ) -> None:
         if hold is not None:
             self.used.add(hold.id)
@@ -244,6 +243,7 @@ class _Planner:
                 hold=hold,
                 may_grow=hold is None or hold.given_up != "dismiss",
                 is_late=is_late,
+                is_whole=is_whole,
             )
         )
 
@@ -255,9 +255,14 @@ class _Planner:
                 self._add(hold.line_item_id or hold.line_key, hold.resource_id, hold.slots, 0, hold)
 
 
+def _counts_as_one(line: LineFacts, hold: KnownHold) -> bool:
+    """Whether the line's quantity counts bookings, not places: one departure sold as one item is the whole party."""
+    return hold.is_whole or (hold.grain == "departure" and line.ordered == 1)
+
+
 def _shares(holds: Sequence[KnownHold], quantity: int) -> list[int]:
     """How a line's quantity falls on its holds: all of it on each where they are of different slots."""
-    slots = [slot for hold in holds for slot in hold.slots]
+    slots = [slot[:2] for hold in holds for slot in hold.slots]
     if len(set(slots)) == len(slots):
         return [quantity] * len(holds)
     shares = []

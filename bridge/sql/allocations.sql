@@ -1,13 +1,18 @@
 -- name: find_allocation
--- With the slots it has; of a cancelled one, the slots it had.
+-- With the dates it has; of a cancelled one, the dates it had. A chair's quarter hours weigh what claims say; it is one.
 SELECT a.id, a.hold_id, a.resource_id, a.order_id, a.line_item_id,
     CASE a.status WHEN 'CANCELLED' THEN coalesce((
-        SELECT max(k.quantity) FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
+        SELECT max(CASE r.grain WHEN 'quarter_hour' THEN 1 ELSE k.quantity END)
+        FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
     ), 0) ELSE a.quantity END AS quantity, a.status::text AS status, a.created_at,
     a.posted_late,
-    ARRAY(SELECT k.slot_no FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
-        AND (k.state = 'allocated' OR a.status = 'CANCELLED') ORDER BY 1) AS slots
-FROM allocation a WHERE a.id = %(allocation_id)s;
+    ARRAY(
+        SELECT DISTINCT c.on_date FROM claim k JOIN capacity c ON c.resource_id = k.resource_id AND c.slot_no = k.slot_no
+        WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
+            AND (k.state = 'allocated' OR a.status = 'CANCELLED')
+        ORDER BY 1
+    ) AS dates
+FROM allocation a JOIN resource r ON r.id = a.resource_id WHERE a.id = %(allocation_id)s;
 
 -- name: lock_allocation_order
 -- The order of an allocation, locked first: cancelling by hand and reconciling take turns.

@@ -31,9 +31,11 @@ FROM claim k LEFT JOIN allocation a ON a.hold_id = k.hold_id AND a.status = 'CON
 WHERE k.state = 'allocated' AND a.id IS NULL
 UNION ALL
 SELECT 'allocation whose claims say otherwise', a.hold_id, a.resource_id, NULL
-FROM allocation a
+FROM allocation a JOIN resource r ON r.id = a.resource_id
 WHERE a.status = 'CONFIRMED' AND a.quantity <> coalesce((
-    SELECT max(k.quantity) FROM claim k WHERE k.hold_id = a.hold_id AND k.state = 'allocated'), 0)
+    -- An appointment is one, whatever its quarter hours weigh.
+    SELECT max(CASE r.grain WHEN 'quarter_hour' THEN 1 ELSE k.quantity END)
+    FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id AND k.state = 'allocated'), 0)
 LIMIT 100;
 
 -- name: find_order_drift

@@ -7,6 +7,23 @@ SELECT * FROM place_hold(
     array_fill(%(quantity)s::integer, ARRAY[cardinality(%(slots)s::bigint[])]), 'store'
 );
 
+-- name: place_any_hold
+-- One round trip, for any slots of any resources. A replay answers when the first was made and lapses.
+WITH placed AS (
+    SELECT * FROM place_hold(
+        %(hold_id)s, %(scope)s, %(key)s, %(request_hash)s, %(kind)s, %(booking_number)s,
+        %(resource_id)s, %(quantity)s, %(customer_email)s, %(metadata)s, %(term)s, %(hard_term)s,
+        %(resources)s, %(slots)s, %(quantities)s, %(actor)s
+    )
+)
+SELECT p.outcome, p.hold_id, p.details, coalesce(p.created_at, h.created_at) AS created_at,
+    coalesce(p.expires_at, h.expires_at) AS expires_at
+FROM placed p LEFT JOIN hold h ON h.id = p.hold_id AND p.outcome = 'replayed';
+
+-- name: lock_ahead
+-- Opens what is computed from rules, and locks all of it in the one order.
+SELECT open_slots(%(resources)s, %(slots)s), lock_slots(%(resources)s, %(slots)s);
+
 -- name: find_hold
 -- A hold as it stands this second: an active one past its time is expired, swept or not.
 SELECT h.id, h.resource_id, h.quantity, h.customer_email, h.idempotency_key AS idempotency_token, h.created_at,
@@ -14,7 +31,10 @@ SELECT h.id, h.resource_id, h.quantity, h.customer_email, h.idempotency_key AS i
     CASE WHEN h.status = 'ACTIVE' AND h.expires_at <= now() THEN 'EXPIRED' ELSE h.status::text END AS status,
     -- By the clock: a term that this transaction gave is not longer than it is.
     greatest(0, extract(epoch FROM h.expires_at - clock_timestamp()))::float8 AS seconds_left,
-    ARRAY(SELECT k.slot_no FROM claim k WHERE k.hold_id = h.id AND k.resource_id = h.resource_id ORDER BY 1) AS slots
+    ARRAY(
+        SELECT DISTINCT c.on_date FROM claim k JOIN capacity c ON c.resource_id = k.resource_id AND c.slot_no = k.slot_no
+        WHERE k.hold_id = h.id AND k.resource_id = h.resource_id ORDER BY 1
+    ) AS dates
 FROM hold h WHERE h.id = %(hold_id)s;
 
 -- name: lock_hold
@@ -33,7 +53,8 @@ WHERE k.hold_id = %(hold_id)s ORDER BY k.resource_id, k.slot_no;
 -- See functions/4_settle_claims.sql.
 SELECT settle_claims(
     %(hold_ids)s, %(target_holds)s, %(resources)s, %(slots)s, %(quantities)s,
-    'allocated', NULL, %(partial)s, %(excess)s, %(cause)s, %(actor)s
+    CASE WHEN %(held_until)s::timestamptz IS NULL THEN 'allocated' ELSE 'held' END::claim_state, %(held_until)s,
+    %(partial)s, %(excess)s, %(cause)s, %(actor)s
 ) AS answer;
 
 -- name: close_hold

@@ -7,7 +7,7 @@ RETURNING version, updated_at, cancelled_at, facts;
 -- name: lock_holds_of_order
 -- Every hold an order names or has, locked by id (the order of everybody), with what it takes and whose it is.
 SELECT h.id, h.kind::text AS kind, h.status::text AS status, h.expires_at <= now() AS is_lapsed, h.resource_id, h.quantity,
-    h.customer_email, h.booking_number,
+    r.grain::text AS grain, h.customer_email, h.booking_number,
     CASE WHEN h.idempotency_scope = 'order' AND starts_with(h.idempotency_key, %(line_prefix)s)
         THEN substr(h.idempotency_key, length(%(line_prefix)s) + 1) END AS line_key,
     coalesce(h.metadata -> 'slots', '[]') AS made_for,
@@ -21,7 +21,7 @@ SELECT h.id, h.kind::text AS kind, h.status::text AS status, h.expires_at <= now
     (SELECT coalesce(jsonb_agg(jsonb_build_object('resource_id', k.resource_id, 'slot_no', k.slot_no,
         'quantity', k.quantity, 'state', k.state) ORDER BY k.resource_id, k.slot_no), '[]')
         FROM claim k WHERE k.hold_id = h.id) AS claims
-FROM hold h LEFT JOIN allocation a ON a.hold_id = h.id
+FROM hold h JOIN resource r ON r.id = h.resource_id LEFT JOIN allocation a ON a.hold_id = h.id
 WHERE h.id IN (
     SELECT unnest(%(hold_ids)s::text[])
     UNION SELECT b.id FROM hold b WHERE b.booking_number = %(booking_number)s

@@ -6,7 +6,10 @@ WHERE s.source = %(source)s AND s.order_id = %(order_id)s AND s.status = 'open';
 -- Due in a day, or when the first missing date begins, but never less than an hour from now.
 INSERT INTO shortfall (id, source, order_id, line_item_id, hold_id, resource_id, missing, alternatives, policy, due_at)
 SELECT %(id)s, %(source)s, %(order_id)s, %(line_item_id)s, %(hold_id)s, r.id, %(missing)s, %(alternatives)s, r.shortfall_policy,
-    greatest(now() + INTERVAL '1 hour', least(now() + INTERVAL '24 hours', %(first_day)s::date::timestamp AT TIME ZONE r.time_zone))
+    greatest(now() + INTERVAL '1 hour', least(now() + INTERVAL '24 hours', coalesce(
+        (SELECT c.on_date FROM capacity c WHERE c.resource_id = r.id AND c.slot_no = %(first_slot)s),
+        CASE r.grain WHEN 'day' THEN DATE '1970-01-01' + %(first_slot)s::integer END
+    )::timestamp AT TIME ZONE r.time_zone))
 FROM resource r WHERE r.id = %(resource_id)s
 RETURNING policy::text AS policy;
 
@@ -43,5 +46,5 @@ CROSS JOIN LATERAL (
     WHERE n >= (now() AT TIME ZONE r.time_zone)::date - DATE '1970-01-01'
 ) range
 CROSS JOIN LATERAL free_slots(range.resources, range.slots) f
-WHERE r.id = %(resource_id)s AND f.free >= %(quantity)s
+WHERE r.id = %(resource_id)s AND r.grain = 'day' AND f.free >= %(quantity)s
 ORDER BY abs(f.slot_no - %(slot_no)s), f.slot_no LIMIT 5;

@@ -7,8 +7,9 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.rules.known import KnownClaim, KnownHold, Slot, Sold
 from bridge.rules.orders import KnownOrder, LineFacts, OrderFacts, is_superseded
-from bridge.rules.wanted import KnownClaim, KnownHold, plan_order
+from bridge.rules.wanted import plan_order
 
 RESOURCES = ["res_a", "res_b"]
 HOLDS = ["hold_1", "hold_2", "hold_3", "hold_none"]
@@ -111,3 +112,53 @@ def test_two_holds_of_one_line_share_its_quantity_where_they_overlap():
 
 def test_nothing_known_is_superseded_by_nothing():
     assert is_superseded(OrderFacts(source="medusa", id="o"), KnownOrder()) is None
+
+
+def _departure_hold(**fields):
+    claim = KnownClaim(resource_id="res_a", slot_no=7, quantity=3, state="held")
+    values = {"kind": "cart", "status": "ACTIVE", "is_lapsed": False, "grain": "departure", "quantity": 3}
+    return KnownHold(id="hold_1", resource_id="res_a", claims=(claim,), **values | fields)
+
+
+def _plan_line(hold, **fields):
+    line = LineFacts(id="l1", hold_ids=("hold_1",), **fields)
+    return plan_order(OrderFacts(source="medusa", id="o", lines=(line,)), [hold], {}).wanted[0]
+
+
+def test_one_item_that_names_a_party_is_the_whole_party():
+    assert _plan_line(_departure_hold(), quantity=1).quantity == 3
+    assert _plan_line(_departure_hold(kind="booking"), quantity=2, ordered=2).quantity == 3
+
+
+def test_items_that_count_seats_are_taken_at_their_number():
+    assert _plan_line(_departure_hold(), quantity=2, ordered=3).quantity == 2
+
+
+def test_a_line_that_wants_nothing_gives_the_whole_party_back():
+    wanted = _plan_line(_departure_hold(kind="booking"), quantity=0)
+
+    assert wanted.quantity == 0
+    assert all(wanted.quantity_of(slot) == 0 for slot in wanted.slots)
+
+
+def test_an_appointment_wants_of_each_quarter_hour_what_it_weighs():
+    claims = [KnownClaim(resource_id="staff", slot_no=n, quantity=q, state="held") for n, q in ((1, 2), (2, 2), (3, 1))]
+    hold = _departure_hold(kind="appointment", grain="quarter_hour", quantity=1)
+    hold = KnownHold(**{name: getattr(hold, name) for name in hold.__dataclass_fields__} | {"claims": tuple(claims)})
+
+    wanted = _plan_line(hold, quantity=1)
+
+    assert wanted.is_whole
+    assert [wanted.quantity_of(slot) for slot in wanted.slots] == [2, 2, 1]
+
+
+def test_a_line_without_a_hold_wants_what_it_was_found_to_have_sold():
+    line = LineFacts(id="l1", quantity=1, slot_id="slot_x")
+    order = OrderFacts(source="medusa", id="o", lines=(line,))
+    sold = {"l1": Sold("res_a", 2, [Slot("res_a", 7)])}
+
+    found, unknown = plan_order(order, [], {}, sold), plan_order(order, [], {})
+
+    assert [(wanted.quantity, wanted.is_whole) for wanted in found.wanted] == [(2, True)]
+    assert unknown.wanted == []
+    assert unknown.problems == ["line l1: slot slot_x does not exist"]

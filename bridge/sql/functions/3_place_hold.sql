@@ -34,7 +34,8 @@ BEGIN
         outcome := 'resource_not_found';
         RETURN;
     END IF;
-    IF v_resource.grain = 'day'
+    -- Of several resources the first need not be this one: then the caller sees to it.
+    IF v_resource.grain = 'day' AND p_resources[1] = p_resource_id
         AND p_slots[1] < (now() AT TIME ZONE v_resource.time_zone)::date - DATE '1970-01-01' THEN
         outcome := 'past';
         details := to_jsonb((now() AT TIME ZONE v_resource.time_zone)::date);
