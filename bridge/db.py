@@ -71,7 +71,7 @@ def close() -> None:
 
 @contextmanager
 def statement() -> Iterator[Connection]:
-    """This thread's connection for one statement, which is its own transaction: one round trip."""
+    """This thread's connection, where each statement is its own transaction: one round trip for it."""
     with _translated_errors():
         yield _thread_connection()
 

@@ -69,6 +69,47 @@ CREATE TYPE public.shortfall_status AS ENUM (
     'dismissed'
 );
 
+CREATE FUNCTION public.confirm_hold(p_hold_id text, p_allocation_id text, p_source text, p_order_id text, p_line_item_id text, p_actor text, OUT outcome text, OUT allocation_id text, OUT order_id text) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_hold hold;
+    v_holds text[];
+    v_resources text[];
+    v_slots bigint[];
+    v_quantities integer[];
+    v_settled boolean;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.id = p_hold_id FOR UPDATE;
+    IF NOT FOUND THEN outcome := 'not_found'; RETURN; END IF;
+    IF v_hold.status = 'RELEASED' THEN outcome := 'released'; RETURN; END IF;
+    IF v_hold.status = 'CONFIRMED' THEN
+        -- A statement of its own: joined to the lock it would not see what was made while that was waited for.
+        SELECT a.id, a.order_id INTO allocation_id, order_id FROM allocation a WHERE a.hold_id = p_hold_id;
+        outcome := CASE WHEN order_id = p_order_id THEN 'confirmed' ELSE 'already_confirmed' END;
+        RETURN;
+    END IF;
+
+    SELECT array_agg(k.hold_id), array_agg(k.resource_id), array_agg(k.slot_no), array_agg(k.quantity)
+    INTO v_holds, v_resources, v_slots, v_quantities
+    FROM claim k WHERE k.hold_id = p_hold_id;
+    v_settled := (settle_claims(ARRAY[p_hold_id], v_holds, v_resources, v_slots, v_quantities, 'allocated', NULL, false,
+        'none', 'confirm', p_actor) ->> 'settled')::boolean;
+    IF NOT v_settled THEN outcome := 'no_room'; RETURN; END IF;
+
+    UPDATE hold SET status = 'CONFIRMED', closed_at = clock_timestamp(), closed_reason = NULL WHERE id = p_hold_id;
+    INSERT INTO allocation (id, hold_id, resource_id, source, order_id, line_item_id, customer_email, quantity, posted_late)
+    VALUES (p_allocation_id, p_hold_id, v_hold.resource_id, p_source, p_order_id, p_line_item_id, v_hold.customer_email,
+        v_hold.quantity, v_hold.expires_at <= now())
+    ON CONFLICT (hold_id) DO UPDATE
+        SET quantity = excluded.quantity, status = 'CONFIRMED', cancelled_at = NULL, cancel_reason = NULL
+    RETURNING id INTO allocation_id;
+    outcome := 'confirmed';
+END $$;
+
 CREATE FUNCTION public.describe_slots(p_resources text[], p_slots bigint[], p_quantities integer[]) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
@@ -332,6 +373,25 @@ BEGIN
     SELECT p_hold_id, w.resource_id, w.slot_no, w.quantity, 'held', place_hold.expires_at
     FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity);
     outcome := 'placed';
+END $$;
+
+CREATE FUNCTION public.release_hold(p_hold_id text, p_email text, p_reason text, p_actor text, OUT outcome text, OUT returned integer) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    v_hold hold;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.id = p_hold_id FOR UPDATE;
+    IF NOT FOUND THEN outcome := 'not_found'; RETURN; END IF;
+    IF v_hold.status <> 'ACTIVE' OR v_hold.expires_at <= now() THEN outcome := 'not_active'; RETURN; END IF;
+    IF p_email <> lower(coalesce(v_hold.customer_email, '')) THEN outcome := 'wrong_customer'; RETURN; END IF;
+
+    returned := settle_claims(ARRAY[p_hold_id], '{}', '{}', '{}', '{}', 'allocated', NULL, false, 'none', 'release',
+        p_actor) ->> 'returned';
+    UPDATE hold SET status = 'RELEASED', closed_at = clock_timestamp(), closed_reason = p_reason WHERE id = p_hold_id;
+    outcome := 'released';
 END $$;
 
 CREATE FUNCTION public.settle_claims(p_hold_ids text[], p_target_holds text[], p_resources text[], p_slots bigint[], p_quantities integer[], p_state public.claim_state, p_expires_at timestamp with time zone, p_partial boolean, p_excess text, p_cause text, p_actor text) RETURNS jsonb

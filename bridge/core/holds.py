@@ -12,7 +12,6 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from bridge import db, errors, sql
-from bridge.core import ledger
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.slots import day_slots, slot_day
@@ -158,47 +157,47 @@ def confirm_hold(
     A hold that lapsed is taken again where there is room. Raises HoldNotFound, HoldReleased, AlreadyConfirmed, and
     HoldExpired when it lapsed and its place is gone.
     """
-    hold = _lock(conn, hold_id)
-    if hold["status"] == "CONFIRMED":
-        if hold["order_id"] != order_id:
-            raise errors.AlreadyConfirmed(order_id=hold["order_id"])
-        return get_allocation(conn, hold["allocation_id"]), get_hold(conn, hold_id)
-    if hold["status"] == "RELEASED":
-        raise errors.HoldReleased
-
-    claims = conn.execute(queries.list_claims, {"hold_id": hold_id}).fetchall()
-    targets = [ledger.Target(hold_id, claim["resource_id"], claim["slot_no"], claim["quantity"]) for claim in claims]
-    settled = ledger.settle(conn, [hold_id], targets, cause="confirm", actor=actor)
-    if not settled.settled:
-        raise errors.HoldExpired("The hold has expired, and there is no room left to take it again.")
-    conn.execute(queries.close_hold, {"hold_id": hold_id, "status": "CONFIRMED", "reason": None})
-    allocation = db.one(
+    answer = db.one(
         conn.execute(
-            queries.insert_allocation,
+            queries.confirm_hold,
             {
-                "id": new_id("alloc"),
                 "hold_id": hold_id,
-                "resource_id": hold["resource_id"],
+                "allocation_id": new_id("alloc"),
                 "source": source,
                 "order_id": order_id,
                 "line_item_id": line_item_id,
-                "customer_email": hold["customer_email"],
-                "quantity": hold["quantity"],
-                "posted_late": hold["is_lapsed"],
+                "actor": actor,
             },
         )
     )
-    return get_allocation(conn, allocation["id"]), get_hold(conn, hold_id)
+    match answer["outcome"]:
+        case "not_found":
+            raise errors.HoldNotFound
+        case "released":
+            raise errors.HoldReleased
+        case "already_confirmed":
+            raise errors.AlreadyConfirmed(order_id=answer["order_id"])
+        case "no_room":
+            raise errors.HoldExpired("The hold has expired, and there is no room left to take it again.")
+    return get_allocation(conn, answer["allocation_id"]), get_hold(conn, hold_id)
 
 
-def release_hold(conn: Connection, hold_id: str, *, actor: str, reason: str | None = None) -> Released:
-    """Give the hold's capacity back, once. Raises HoldNotFound, HoldNotActive."""
-    hold = _lock(conn, hold_id)
-    if hold["status"] != "ACTIVE" or hold["is_lapsed"]:
-        raise errors.HoldNotActive
-    settled = ledger.settle(conn, [hold_id], cause="release", actor=actor)
-    conn.execute(queries.close_hold, {"hold_id": hold_id, "status": "RELEASED", "reason": reason})
-    return Released(get_hold(conn, hold_id), settled.returned)
+def release_hold(
+    conn: Connection, hold_id: str, *, actor: str, reason: str | None = None, customer_email: str | None = None
+) -> Released:
+    """Give the hold's capacity back, once; if `customer_email` is given, only when it is that customer's.
+
+    Raises HoldNotFound, HoldNotActive, WrongCustomer.
+    """
+    values = {"hold_id": hold_id, "customer_email": customer_email or None, "reason": reason, "actor": actor}
+    answer = db.one(conn.execute(queries.release_hold, values))
+    if answer["outcome"] != "released":
+        raise {
+            "not_found": errors.HoldNotFound,
+            "not_active": errors.HoldNotActive,
+            "wrong_customer": errors.WrongCustomer,
+        }[answer["outcome"]]
+    return Released(get_hold(conn, hold_id), answer["returned"])
 
 
 def expire_holds(conn: Connection, *, limit: int) -> list[str]:
@@ -226,13 +225,6 @@ def _hash(
         "metadata": metadata,
     }
     return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).digest()
-
-
-def _lock(conn: Connection, hold_id: str) -> dict[str, Any]:
-    row = conn.execute(queries.lock_hold, {"hold_id": hold_id}).fetchone()
-    if row is None:
-        raise errors.HoldNotFound
-    return row
 
 
 def _refusal(conn: Connection, outcome: str, details: Any, wanted: Sequence[int]) -> errors.BridgeError:

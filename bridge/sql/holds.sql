@@ -37,12 +37,15 @@ SELECT h.id, h.resource_id, h.quantity, h.customer_email, h.idempotency_key AS i
     ) AS dates
 FROM hold h WHERE h.id = %(hold_id)s;
 
--- name: lock_hold
--- The hold's row, before any capacity row: the lock order of everybody.
-SELECT h.id, h.status::text AS status, h.expires_at <= now() AS is_lapsed, h.resource_id, h.quantity, h.customer_email,
-    a.id AS allocation_id, a.order_id, a.line_item_id
-FROM hold h LEFT JOIN allocation a ON a.hold_id = h.id
-WHERE h.id = %(hold_id)s FOR UPDATE OF h;
+-- name: confirm_hold
+-- One round trip. See functions/5_confirm_hold.sql.
+SELECT * FROM confirm_hold(
+    %(hold_id)s, %(allocation_id)s, %(source)s, %(order_id)s, %(line_item_id)s, %(actor)s
+);
+
+-- name: release_hold
+-- One round trip. See functions/5_release_hold.sql.
+SELECT * FROM release_hold(%(hold_id)s, %(customer_email)s, %(reason)s, %(actor)s);
 
 -- name: list_claims
 -- What a hold takes, or took, of each slot.
@@ -56,18 +59,6 @@ SELECT settle_claims(
     CASE WHEN %(held_until)s::timestamptz IS NULL THEN 'allocated' ELSE 'held' END::claim_state, %(held_until)s,
     %(partial)s, %(excess)s, %(cause)s, %(actor)s
 ) AS answer;
-
--- name: close_hold
-UPDATE hold SET status = %(status)s, closed_at = clock_timestamp(), closed_reason = %(reason)s
-WHERE id = %(hold_id)s;
-
--- name: insert_allocation
--- A hold is posted once: the second time this answers what the first made.
-INSERT INTO allocation (id, hold_id, resource_id, source, order_id, line_item_id, customer_email, quantity, posted_late)
-VALUES (%(id)s, %(hold_id)s, %(resource_id)s, %(source)s, %(order_id)s, %(line_item_id)s, %(customer_email)s, %(quantity)s,
-    %(posted_late)s)
-ON CONFLICT (hold_id) DO UPDATE SET quantity = excluded.quantity, status = 'CONFIRMED', cancelled_at = NULL, cancel_reason = NULL
-RETURNING id;
 
 -- name: expire_holds
 -- See functions/4_expire_holds.sql.

@@ -124,6 +124,23 @@ def test_the_same_token_for_other_dates_is_refused_even_at_once():
         assert sum(held for held, _allocated in counters(conn, resource_id)) == 1
 
 
+def test_a_confirmation_sent_many_times_at_once_is_answered_alike():
+    with db.transaction() as conn:
+        resource_id, dates = make_resource(conn, capacity=1, days=2)
+        hold_id = make_hold(conn, resource_id, dates)
+
+    def confirm(conn):
+        return holds.confirm_hold(conn, hold_id, order_id="o1", line_item_id="l", actor="t")
+
+    answers = rush([in_transaction(confirm) for _ in range(20)], at_once=20)
+
+    assert kinds(answers) == {"tuple": 20}
+    assert len({allocation.id for allocation, _hold in answers}) == 1
+    with db.transaction() as conn:
+        assert counters(conn, resource_id) == [(0, 1)] * 2
+    assert findings(resource_id) == []
+
+
 def test_confirm_against_expire_against_release_resolves_once():
     for _round in range(15):
         with db.transaction() as conn:

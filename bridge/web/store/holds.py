@@ -114,7 +114,7 @@ def confirm_hold(hold_id: str, body: dict[str, Any]) -> Any:
     caller = auth.identify()
     if caller is None or "system" not in caller.scopes:
         _check_with_platform(hold_id, body)
-    with db.transaction() as conn:
+    with db.statement() as conn:
         allocation, hold = holds.confirm_hold(
             conn, hold_id, order_id=body["order_id"], line_item_id=body["line_item_id"], actor=auth.actor()
         )
@@ -147,9 +147,10 @@ def release_by_beacon(hold_id: str, query: dict[str, Any]) -> Any:
 
 
 def _release(hold_id: str, email: str | None) -> dict[str, Any]:
-    with db.transaction() as conn:
-        released = holds.release_hold(conn, hold_id, actor=auth.actor(), reason="released by the customer")
-        _check_customer(released.hold, email)
+    with db.statement() as conn:
+        released = holds.release_hold(
+            conn, hold_id, actor=auth.actor(), reason="released by the customer", customer_email=email
+        )
     return {
         "hold": _dump_for(released.hold, email),
         "capacity_returned": released.capacity_returned,
