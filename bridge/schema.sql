@@ -69,6 +69,103 @@ CREATE TYPE public.shortfall_status AS ENUM (
     'dismissed'
 );
 
+CREATE FUNCTION public.announce(p_type text, p_data jsonb, p_key text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO announcement (key, type, data)
+    SELECT p_key, p_type, p_data
+    WHERE EXISTS (SELECT FROM webhook w WHERE w.disabled_at IS NULL AND wants_type(w.types, p_type))
+    ON CONFLICT (key) DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+CREATE FUNCTION public.announce_allocation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_before allocation := CASE TG_OP WHEN 'UPDATE' THEN old END;
+    v_what text := CASE
+        WHEN new.status = 'CANCELLED' THEN 'cancelled' WHEN v_before.status = 'CONFIRMED' THEN 'changed' ELSE 'created'
+    END;
+BEGIN
+    -- What was cancelled already is not cancelled more.
+    IF (new.status = 'CANCELLED' AND v_before.status = 'CANCELLED') OR NOT EXISTS (SELECT FROM webhook) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM announce(
+        'resource_booking.allocation.' || v_what,
+        jsonb_build_object(
+            'id', new.id, 'hold_id', new.hold_id, 'resource_id', new.resource_id, 'source', new.source,
+            'order_id', new.order_id, 'line_item_id', new.line_item_id, 'customer_email', new.customer_email,
+            'status', new.status, 'slots', claimed_slots(new.hold_id), 'created_at', new.created_at,
+            'quantity', CASE v_what WHEN 'cancelled' THEN v_before.quantity ELSE new.quantity END,
+            'previous_quantity', CASE v_what WHEN 'changed' THEN v_before.quantity END,
+            'posted_late', new.posted_late, 'cancelled_at', new.cancelled_at, 'reason', new.cancel_reason
+        ),
+        new.id || ':' || v_what || ':' || pg_current_xact_id()
+    );
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.announce_depletion() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM webhook) THEN RETURN NULL; END IF;
+    PERFORM announce(
+        'resource_booking.capacity.depleted',
+        jsonb_build_object(
+            'resource_id', c.resource_id, 'date', c.on_date, 'max_capacity', c.max_capacity,
+            'held', c.held, 'allocated', c.allocated,
+            'slot_id', CASE r.grain WHEN 'departure' THEN c.slot_no::text END,
+            'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(c.slot_no * 900) END
+        ),
+        -- Once in a transaction, however often it came and went there.
+        c.resource_id || ':' || c.slot_no || ':' || pg_current_xact_id()
+    )
+    FROM capacity c
+    JOIN resource r ON r.id = c.resource_id
+    JOIN free_slots(ARRAY[new.resource_id], ARRAY[new.slot_no]) f ON true
+    WHERE c.resource_id = new.resource_id AND c.slot_no = new.slot_no AND f.free = 0;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.announce_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM webhook) THEN RETURN NULL; END IF;
+    PERFORM announce(
+        'resource_booking.hold.' || CASE new.status WHEN 'ACTIVE' THEN 'created' ELSE lower(new.status::text) END,
+        jsonb_build_object(
+            'id', new.id, 'resource_id', new.resource_id, 'kind', new.kind, 'status', new.status, 'quantity', new.quantity,
+            'slots', claimed_slots(new.id), 'booking_number', new.booking_number, 'customer_email', new.customer_email,
+            'created_at', new.created_at, 'expires_at', new.expires_at, 'closed_at', new.closed_at, 'reason', new.closed_reason
+        ),
+        -- A hold comes to a status once in a transaction.
+        new.id || ':' || new.status || ':' || pg_current_xact_id()
+    );
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.claimed_slots(p_hold_id text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'resource_id', k.resource_id, 'date', c.on_date, 'quantity', k.quantity,
+        'slot_id', CASE r.grain WHEN 'departure' THEN k.slot_no::text END,
+        'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(k.slot_no * 900) END
+    ) ORDER BY k.resource_id, k.slot_no), '[]')
+    FROM claim k
+    JOIN capacity c ON c.resource_id = k.resource_id AND c.slot_no = k.slot_no
+    JOIN resource r ON r.id = k.resource_id
+    WHERE k.hold_id = p_hold_id AND (
+        k.state IN ('held', 'allocated')
+        OR NOT EXISTS (SELECT FROM claim l WHERE l.hold_id = p_hold_id AND l.state IN ('held', 'allocated'))
+    );
+$$;
+
 CREATE FUNCTION public.confirm_hold(p_hold_id text, p_allocation_id text, p_source text, p_order_id text, p_line_item_id text, p_actor text, OUT outcome text, OUT allocation_id text, OUT order_id text) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -529,6 +626,14 @@ BEGIN
     );
 END $$;
 
+CREATE FUNCTION public.wants_type(p_types text[], p_type text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT p_type = ANY (p_types) OR '*' = ANY (p_types) OR EXISTS (
+        SELECT FROM unnest(p_types) AS t (pattern) WHERE right(t.pattern, 2) = '.*' AND starts_with(p_type, left(t.pattern, -1))
+    );
+$$;
+
 CREATE TABLE public.allocation (
     id text NOT NULL COLLATE pg_catalog."C",
     hold_id text NOT NULL COLLATE pg_catalog."C",
@@ -547,6 +652,23 @@ CREATE TABLE public.allocation (
     CONSTRAINT allocation_cancelled_not_negative CHECK ((cancelled_by_admin >= 0)),
     CONSTRAINT allocation_cancelled_once CHECK (((status = 'CANCELLED'::public.allocation_status) = (cancelled_at IS NOT NULL))),
     CONSTRAINT allocation_quantity_not_negative CHECK ((quantity >= 0))
+);
+
+CREATE TABLE public.announcement (
+    n bigint NOT NULL,
+    key text NOT NULL,
+    type text NOT NULL,
+    data jsonb NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE public.announcement ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.announcement_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.api_key (
@@ -643,6 +765,7 @@ CREATE TABLE public.event (
     request_id text,
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     finished_at timestamp with time zone,
+    webhook_id text COLLATE pg_catalog."C",
     CONSTRAINT event_finished_unless_pending CHECK (((status = 'pending'::public.event_status) = (finished_at IS NULL)))
 )
 WITH (autovacuum_vacuum_scale_factor='0.005', autovacuum_vacuum_threshold='1000');
@@ -807,11 +930,41 @@ CREATE TABLE public.shortfall (
     CONSTRAINT shortfall_closed_once CHECK (((status = 'open'::public.shortfall_status) = (closed_at IS NULL)))
 );
 
+CREATE TABLE public.webhook (
+    id text NOT NULL COLLATE pg_catalog."C",
+    url text NOT NULL,
+    types text[] NOT NULL,
+    description text,
+    secret text NOT NULL,
+    old_secret text,
+    old_secret_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    retry_at timestamp with time zone,
+    succeeded_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT webhook_disabled_for_a_reason CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT webhook_failing_counts CHECK (((failures = 0) = (failing_since IS NULL))),
+    CONSTRAINT webhook_old_secret_ends CHECK (((old_secret IS NULL) = (old_secret_until IS NULL))),
+    CONSTRAINT webhook_types_named CHECK ((types <> '{}'::text[]))
+);
+
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_posts_a_hold_once UNIQUE (hold_id);
+
+ALTER TABLE ONLY public.announcement
+    ADD CONSTRAINT announcement_once UNIQUE (key);
+
+ALTER TABLE ONLY public.announcement
+    ADD CONSTRAINT announcement_pkey PRIMARY KEY (n);
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_digest UNIQUE (digest);
@@ -879,6 +1032,9 @@ ALTER TABLE ONLY public.resource
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
+
 CREATE INDEX allocation_by_order ON public.allocation USING btree (order_id, line_item_id);
 
 CREATE INDEX allocation_listing ON public.allocation USING btree (resource_id, created_at DESC);
@@ -897,9 +1053,13 @@ CREATE INDEX event_by_status ON public.event USING btree (status, received_at DE
 
 CREATE INDEX event_by_type ON public.event USING btree (type, received_at DESC, id DESC);
 
+CREATE INDEX event_by_webhook ON public.event USING btree (webhook_id, received_at DESC, id DESC) WHERE (webhook_id IS NOT NULL);
+
 CREATE INDEX event_claimed ON public.event USING btree (claimed_by) WHERE ((status = 'pending'::public.event_status) AND (claimed_by IS NOT NULL));
 
 CREATE INDEX event_due ON public.event USING btree (queue, next_attempt_at) WHERE (status = 'pending'::public.event_status);
+
+CREATE INDEX event_due_by_webhook ON public.event USING btree (webhook_id, next_attempt_at) WHERE ((status = 'pending'::public.event_status) AND (webhook_id IS NOT NULL));
 
 CREATE INDEX event_failed ON public.event USING btree (queue) WHERE (status = 'failed'::public.event_status);
 
@@ -930,6 +1090,16 @@ CREATE INDEX shortfall_by_order ON public.shortfall USING btree (source, order_i
 CREATE INDEX shortfall_listing ON public.shortfall USING btree (created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX shortfall_one_open_per_hold ON public.shortfall USING btree (hold_id) WHERE (status = 'open'::public.shortfall_status);
+
+CREATE CONSTRAINT TRIGGER allocation_is_changed AFTER UPDATE OF status, quantity ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) OR (new.quantity <> old.quantity))) EXECUTE FUNCTION public.announce_allocation();
+
+CREATE CONSTRAINT TRIGGER allocation_is_made AFTER INSERT ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status = 'CONFIRMED'::public.allocation_status)) EXECUTE FUNCTION public.announce_allocation();
+
+CREATE CONSTRAINT TRIGGER capacity_is_depleted AFTER UPDATE ON public.capacity DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((((new.held + new.allocated) >= new.max_capacity) AND ((old.held + old.allocated) < old.max_capacity))) EXECUTE FUNCTION public.announce_depletion();
+
+CREATE CONSTRAINT TRIGGER hold_is_closed AFTER UPDATE OF status ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND (new.status <> 'ACTIVE'::public.hold_status) AND (new.kind <> 'order'::public.hold_kind))) EXECUTE FUNCTION public.announce_hold();
+
+CREATE CONSTRAINT TRIGGER hold_is_placed AFTER INSERT ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status = 'ACTIVE'::public.hold_status) AND (new.kind <> 'order'::public.hold_kind))) EXECUTE FUNCTION public.announce_hold();
 
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from bridge import db, outbox, sql
 from bridge.core import ledger
+from bridge.core.announcements import announce
 from bridge.db import Connection
 from bridge.errors import ShortfallNotFound
 from bridge.ids import new_id
@@ -131,6 +132,7 @@ def _note(conn: Connection, facts: OrderFacts, standing: Standing, shortfall_id:
         )
     )["policy"]
     _tell_people(conn, facts, standing, shortfall_id)
+    announce(conn, "shortfall.opened", get_shortfall(conn, shortfall_id), key=f"{shortfall_id}:opened")
     if policy == "refund":
         give_up(conn, shortfall_id, actor=actor, note="by the resource's policy")
     return shortfall_id
