@@ -35,6 +35,7 @@ class Config:
     port: int = 8000
     bridge_data_dir: Path = Path("var")
     log_level: str = "info"
+    public_url: str = ""  # Where customers reach us, for the links in mails; unset: http://HOST:PORT.
 
     # Unset: the embedded servers under `bridge_data_dir` (see bridge/embedded.py).
     database_url: str = ""
@@ -52,6 +53,8 @@ class Config:
     medusa_url: str = ""
     medusa_api_key: str = field(default="", metadata={"secret": True})
     medusa_publishable_key: str = field(default="", metadata={"secret": True})
+    # Where a customer pays for a cart; {cart_id} stands for it. Unset: MEDUSA_URL/checkout?cart_id=….
+    checkout_url: str = ""
     stripe_secret_key: str = field(default="", metadata={"secret": True})
     stripe_webhook_secret: str = field(default="", metadata={"secret": True})
 
@@ -95,6 +98,12 @@ class Config:
     def embedded(self) -> bool:
         """Whether the bridge runs on servers of its own."""
         return self.sources.get("database_url", "default") in {"default", "embedded"}
+
+    @property
+    def base_url(self) -> str:
+        """Where customers reach us, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
     @property
     def metrics_dir(self) -> Path:
@@ -152,6 +161,10 @@ class Config:
             raise InvalidSetting("PORT must be between 1 and 65535")
         if self.broker_url and not self.broker_url.startswith(BROKER_SCHEMES):
             raise InvalidSetting("BROKER_URL: it must start with amqp:// or redis://")
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise InvalidSetting("PUBLIC_URL: it must start with http:// or https://")
+        if self.checkout_url and "{cart_id}" not in self.checkout_url:
+            raise InvalidSetting("CHECKOUT_URL: {cart_id} must stand in it")
         if not all(map(_is_webhook_secret, self.webhook_secrets)):
             raise InvalidSetting("WEBHOOK_SECRETS: each must be whsec_ and base64 after it")
         if self.rate_limits.lower() not in {"on", "off"}:

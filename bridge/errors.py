@@ -319,6 +319,15 @@ class PlatformRefused(BridgeError):
     code = "platform_refused"
 
 
+# -- links -------------------------------------------------------------------------------------------------------------
+
+
+class LinkInvalid(Forbidden):
+    """This link is not valid, or not any more."""
+
+    code = "link_invalid"
+
+
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,6 +17,9 @@ _LAST_DAY = date(2199, 12, 31)
 MAX_QUANTITY = 1_000_000  # Far above any party, far below what a counter overflows at.
 _METADATA_BYTES = 16 * 1024
 _METADATA_DEPTH = 20
+_MOST_MONEY = 1_000_000_000  # Far above any price in any currency, far below what numeric columns hold.
+_MONEY_DECIMALS = 3  # As many as any currency has.
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")  # No more than 64 bits, which is also what JSON is read with.
 
 
@@ -99,6 +103,34 @@ class BodyFlag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class Money(fields.Field[Decimal]):
+    """An amount of money: a JSON number, a Decimal inside. Never below 0, and no finer than a thousandth."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValidationError("Not a number.")
+        # By way of text: the decimal that was written, not the binary fraction nearest to it.
+        amount = Decimal(str(value))
+        if not amount.is_finite() or not 0 <= amount <= _MOST_MONEY:
+            raise ValidationError(f"Must be between 0 and {_MOST_MONEY}.")
+        if amount != round(amount, _MONEY_DECIMALS):
+            raise ValidationError(f"At most {_MONEY_DECIMALS} decimals.")
+        return amount
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
+        # A float is written as the shortest decimal that reads back as itself, which is the amount.
+        return None if value is None else float(value)
+
+
+class LocalTime(fields.Time):
+    """A wall-clock time, HH:MM or HH:MM:SS. Shown as HH:MM:SS."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> time:
+        if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+            raise ValidationError("Not a time of the form HH:MM or HH:MM:SS.")
+        return time.fromisoformat(value)
 
 
 class Metadata(fields.Dict):

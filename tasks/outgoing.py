@@ -42,6 +42,7 @@ def _send_mail(event: Event, payload: dict[str, Any]) -> Done:
         subject=_text(payload, "subject"),
         text=_text(payload, "text"),
         html=payload.get("html"),
+        ics=payload.get("ics"),
         message_id=event.id,
     )
     MailServer.from_url(config.smtp_url).send(message)
@@ -50,13 +51,28 @@ def _send_mail(event: Event, payload: dict[str, Any]) -> Done:
 
 def _refund(_event: Event, payload: dict[str, Any]) -> Done:
     medusa = Medusa(settings())
-    order_id, note = _text(payload, "order_id"), f"bridge {_text(payload, 'shortfall_id')}"
-    amount = _amount(payload["amount"]) if payload.get("amount") is not None else None
-    if amount is None:
+    order_id, note = _text(payload, "order_id"), f"bridge {_text(payload, 'refund_id')}"
+    payments = medusa.list_payments(order_id)
+    if payload.get("amount") is not None:
+        amount = _amount(payload["amount"])
+    elif payload.get("line_item_id") is not None:
         amount = _refundable(medusa.get_order(order_id), _text(payload, "line_item_id"))
-    for payment_id, part in _share_out(medusa.list_payments(order_id), amount, note):
+    else:
+        amount = _all_left(payments, note)
+    for payment_id, part in _share_out(payments, amount, note):
         medusa.refund_payment(payment_id, part, note)
-    return "applied", f"{amount} paid back"
+    return "applied", f"{amount} paid back" if amount else "nothing was paid, so nothing is paid back"
+
+
+def _all_left(payments: list[dict[str, Any]], note: str) -> Decimal:
+    """All that was paid, less what other refunds have given back."""
+    return sum(
+        (
+            _total(payment, "captures") - _total(payment, "refunds") + _total(payment, "refunds", note)
+            for payment in payments
+        ),
+        Decimal(0),
+    )
 
 
 def _refundable(order: dict[str, Any], line_id: str) -> Decimal:

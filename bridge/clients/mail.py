@@ -89,9 +89,19 @@ class MailServer:
 
 
 def make_message(
-    *, sender: str, to: str, subject: str, text: str, html: str | None = None, message_id: str
+    *,
+    sender: str,
+    to: str,
+    subject: str,
+    text: str,
+    html: str | None = None,
+    ics: str | None = None,
+    message_id: str,
 ) -> EmailMessage:
-    """A message; the same `message_id` lets its reader's program drop a repetition. Raises MailRefused."""
+    """A message; the same `message_id` lets its reader's program drop a repetition. Raises MailRefused.
+
+    `ics` is a calendar file to go with it.
+    """
     message = EmailMessage()
     domain = sender.rpartition("@")[2].rstrip(">") or "localhost"
     try:
@@ -102,6 +112,8 @@ def make_message(
     message.set_content(text)
     if html is not None:
         message.add_alternative(html, subtype="html")
+    if ics is not None:
+        message.add_attachment(ics, subtype="calendar", filename="booking.ics")
     return message
 
 

@@ -68,11 +68,22 @@ class Medusa:
 
     def get_cart(self, cart_id: str) -> Json:
         """The cart as the store API shows it now; there is no other API for carts."""
-        if not self._publishable_key:
-            raise PlatformNotConfigured("MEDUSA_PUBLISHABLE_KEY is not set, so the platform cannot be asked for carts.")
-        headers = {"x-publishable-api-key": self._publishable_key}
         path = f"/store/carts/{_checked(cart_id)}"
-        return self._get_one(path, "cart", cart_id, params={"fields": CART_FIELDS}, headers=headers)
+        return self._get_one(path, "cart", cart_id, params={"fields": CART_FIELDS}, headers=self._shop())
+
+    def create_cart(self, *, email: str | None, currency_code: str, lines: list[Json], metadata: Json) -> Json:
+        """Make a cart with these lines ({variant_id, quantity, unit_price, title, metadata}), and answer it.
+
+        Asked twice there are two: whoever asks keeps the id of the first. A cart nobody pays for does no harm.
+        """
+        body = {"currency_code": currency_code, "items": lines, "metadata": metadata}
+        if email:
+            body["email"] = email
+        answer = self._server.post_once("/store/carts", json=body, settles_seconds=0, headers=self._shop())
+        cart = answer.get("cart")
+        if not isinstance(cart, dict) or not isinstance(cart.get("id"), str):
+            raise PlatformUnavailable("The platform answered without the cart it was asked to make.")
+        return cart
 
     def list_orders(self, updated_since: datetime, *, limit: int = PAGE_ORDERS) -> Iterator[Json]:
         """Every order changed at or after `updated_since`, the longest unchanged first; now and then one twice.
@@ -127,6 +138,11 @@ class Medusa:
             raise PlatformNotConfigured("MEDUSA_API_KEY is not set, so the platform cannot be asked.")
         # A secret API key is the user name of HTTP Basic, with no password. As bytes: requests would take Latin-1.
         return {"auth": HTTPBasicAuth(self._api_key.encode(), b"")}
+
+    def _shop(self) -> dict[str, str]:
+        if not self._publishable_key:
+            raise PlatformNotConfigured("MEDUSA_PUBLISHABLE_KEY is not set, so the platform cannot be asked for carts.")
+        return {"x-publishable-api-key": self._publishable_key}
 
     def _order_page(self, since: datetime, offset: int, limit: int) -> tuple[list[Json], bool]:
         params = {

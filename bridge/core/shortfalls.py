@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bridge import db, outbox, sql
-from bridge.core import ledger
+from bridge.core import ledger, refunds
 from bridge.core.announcements import announce
 from bridge.db import Connection
 from bridge.errors import ShortfallNotFound
@@ -69,17 +69,12 @@ def give_up(conn: Connection, shortfall_id: str, *, actor: str, note: str | None
         {"hold_ids": [shortfall["hold_id"]], "reason": "refunded: no room was left"},
     )
     close(conn, shortfall_id, action="refund", note=note)
-    outbox.add_work(
+    refunds.owe_refund(
         conn,
-        type="platform.refund",
-        payload={
-            "shortfall_id": shortfall_id,
-            "order_id": shortfall["order_id"],
-            "line_item_id": shortfall["line_item_id"],
-            "amount": None,
-        },
-        dedupe_key=f"refund:{shortfall_id}",
+        refund_id=shortfall_id,
+        source=shortfall["source"],
         order_id=shortfall["order_id"],
+        line_item_id=shortfall["line_item_id"],
     )
 
 

@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import db, logs
 from bridge.config import REQUIRED_BY_WEB, Config
-from bridge.web import errors, health, limits, observe, openapi
+from bridge.web import errors, health, limits, manage, observe, openapi
 from bridge.web.admin import blueprints as admin
 from bridge.web.ops import blueprints as ops
 from bridge.web.store import blueprints as store
@@ -70,6 +70,7 @@ def create_app(config: Config) -> Flask:
             resources={r"/(store|api)/.*": {"origins": list(config.cors_origins)}},
             expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
-    for blueprint in (*store, *admin, *webhooks, *ops, health.blueprint, openapi.blueprint, openapi.docs):
+    pages = (manage.blueprint, health.blueprint, openapi.blueprint, openapi.docs)
+    for blueprint in (*store, *admin, *webhooks, *ops, *pages):
         app.register_blueprint(blueprint)
     return app

@@ -27,6 +27,9 @@ CONFIG = Config(medusa_url=f"{URL}/", medusa_api_key="sk_test", medusa_publishab
 A_YEAR_AGO = datetime(2025, 11, 21, tzinfo=UTC)
 
 
+LINE = {"variant_id": "variant_1", "quantity": 1, "unit_price": 25, "metadata": {"booking_hold_id": "hold_1"}}
+
+
 @pytest.fixture
 def server() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock() as mock:
@@ -282,3 +285,25 @@ def test_a_ping_asks_for_the_health(server: responses.RequestsMock, medusa: Medu
     server.get(f"{URL}/health", body="OK")
 
     medusa.ping()
+
+
+def test_a_cart_is_made_in_the_shop(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.post(f"{URL}/store/carts", json={"cart": {"id": "cart_1"}})
+
+    cart = medusa.create_cart(email="ada@example.test", currency_code="aud", lines=[LINE], metadata={"n": "BK-1"})
+
+    [call] = server.calls
+    assert cart["id"] == "cart_1"
+    assert call.request.headers["x-publishable-api-key"] == "pk_test"
+    assert json.loads(call.request.body) == {
+        "currency_code": "aud",
+        "items": [LINE],
+        "metadata": {"n": "BK-1"},
+        "email": "ada@example.test",
+    }
+
+
+def test_an_answer_without_the_cart_is_unavailable(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.post(f"{URL}/store/carts", json={"cart": None})
+
+    unavailable(lambda: medusa.create_cart(email=None, currency_code="aud", lines=[LINE], metadata={}))

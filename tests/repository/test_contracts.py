@@ -22,8 +22,10 @@ SOURCES = sorted(path for folder in ("bridge", "tasks", "schemas") for path in (
 
 # -- who may call ------------------------------------------------------------------------------------------------------
 
-# The store is for everybody, a webhook's signature is its credential, and somebody must be able to sign in.
-OPEN_TO_ALL = ("/store/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/static/")
+# The store is for everybody, a webhook's signature is its credential, so is a guest's link, and somebody must be able
+# to sign in.
+OPEN_TO_ALL = ("/store/", "/webhooks/", "/manage/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+OPEN_TO_ALL += ("/docs/", "/static/")
 SIGN_IN = {"/ops/sign-in", "/ops/sign-out"}
 
 

@@ -72,7 +72,17 @@ def medusa(monkeypatch):
 
 
 def refund(amount=None):
-    return {"shortfall_id": "short_1", "order_id": "order_1", "line_item_id": "item_1", "amount": amount}
+    return {"refund_id": "short_1", "order_id": "order_1", "line_item_id": "item_1", "amount": amount}
+
+
+def test_a_calendar_file_goes_with_its_mail(settings):
+    server = FakeSmtp()
+    settings(smtp_url=server.url)
+
+    do("mail", {"to": "ada@example.test", "subject": "s", "text": "t", "html": "<p>t</p>", "ics": "BEGIN:VCALENDAR"})
+
+    assert any(line.startswith("Content-Type: text/calendar") for line in server.lines)
+    assert any('filename="booking.ics"' in line for line in server.lines)
 
 
 def test_without_a_mail_server_a_mail_is_kept_as_a_row():
@@ -186,7 +196,7 @@ def test_a_line_without_an_amount_is_left_to_people(medusa):
     assert "give an `amount`" in do("platform.refund", refund())["error"]
 
 
-@pytest.mark.parametrize("payload", [{}, refund("a lot"), {**refund("1"), "shortfall_id": None}])
+@pytest.mark.parametrize("payload", [{}, refund("a lot"), {**refund("1"), "refund_id": None}])
 def test_a_payload_that_makes_no_sense_fails(medusa, payload):
     medusa(50)
 
@@ -195,3 +205,23 @@ def test_a_payload_that_makes_no_sense_fails(medusa, payload):
 
 def test_work_nobody_knows_fails():
     assert "brew.coffee" in do("brew.coffee", {})["error"]
+
+
+def test_a_whole_order_gets_back_all_that_is_left_of_what_was_paid(medusa):
+    platform = medusa(30, 20)
+    platform.payments[0]["refunds"].append({"amount": 10, "note": "somebody else's"})
+    whole = {"refund_id": "refund_1", "source": "medusa", "order_id": "order_1", "line_item_id": None, "amount": None}
+
+    first, again = do("platform.refund", whole), do("platform.refund", whole)
+
+    assert first["outcome"] == "40 paid back"
+    assert again["status"] == "applied"
+    assert [sum(r["amount"] for r in payment["refunds"]) for payment in platform.payments] == [30, 20]
+
+
+def test_where_nothing_was_paid_nothing_is_paid_back(medusa):
+    medusa(0)
+
+    event = do("platform.refund", {"refund_id": "r", "order_id": "order_1", "line_item_id": None, "amount": None})
+
+    assert (event["status"], event["outcome"]) == ("applied", "nothing was paid, so nothing is paid back")
