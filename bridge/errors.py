@@ -253,6 +253,69 @@ class StillShort(Conflict):
     code = "still_short"
 
 
+# -- tours -------------------------------------------------------------------------------------------------------------
+
+
+class SlotNotFound(NotFound):
+    """There is no such departure."""
+
+    code = "slot_not_found"
+
+
+class ScheduleNotFound(NotFound):
+    """There is no such schedule."""
+
+    code = "schedule_not_found"
+
+
+class BookingNotFound(NotFound):
+    """There is no such booking."""
+
+    code = "booking_not_found"
+
+
+class SlotCancelled(Conflict):
+    """This departure does not run, or is not sold any more."""
+
+    code = "slot_cancelled"
+
+
+class InvalidTransition(Conflict):
+    """The booking's status does not allow this."""
+
+    code = "invalid_transition"
+
+
+class SoldByTheDay(Conflict):
+    """This resource has days open for sale, so it cannot have departures."""
+
+    code = "sold_by_the_day"
+
+
+class TooLate(InvalidData):
+    """This departure leaves too soon to be booked or changed."""
+
+    code = "too_late"
+
+
+class TooFarAhead(InvalidData):
+    """This departure lies too far ahead to be booked yet."""
+
+    code = "too_far_ahead"
+
+
+class PartySize(InvalidData):
+    """A party of this size cannot be booked."""
+
+    code = "party_size"
+
+
+class PriceMissing(InvalidData):
+    """The schedule needs a price: give price_override, or the tour a price_per_person."""
+
+    code = "price_missing"
+
+
 # -- events ------------------------------------------------------------------------------------------------------------
 
 

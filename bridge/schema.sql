@@ -5,6 +5,22 @@ CREATE TYPE public.allocation_status AS ENUM (
     'CANCELLED'
 );
 
+CREATE TYPE public.blackout_type AS ENUM (
+    'holiday',
+    'maintenance',
+    'weather',
+    'custom'
+);
+
+CREATE TYPE public.booking_status AS ENUM (
+    'pending',
+    'confirmed',
+    'cancelled',
+    'completed',
+    'no_show',
+    'refunded'
+);
+
 CREATE TYPE public.claim_state AS ENUM (
     'held',
     'allocated',
@@ -39,6 +55,15 @@ CREATE TYPE public.hold_status AS ENUM (
     'CONFIRMED',
     'RELEASED',
     'EXPIRED'
+);
+
+CREATE TYPE public.recurrence AS ENUM (
+    'none',
+    'daily',
+    'weekly',
+    'biweekly',
+    'monthly',
+    'custom'
 );
 
 CREATE TYPE public.resource_type AS ENUM (
@@ -147,6 +172,26 @@ BEGIN
         new.id || ':' || new.status || ':' || pg_current_xact_id()
     );
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.booking_window(p_starts_at timestamp with time zone, p_slot_date date, p_time_zone text, p_cutoff interval, p_advance_days integer) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN p_starts_at < now() + p_cutoff THEN 'too_late'
+        WHEN p_slot_date > (now() AT TIME ZONE p_time_zone)::date + p_advance_days THEN 'too_far_ahead' END
+$$;
+
+CREATE FUNCTION public.check_booking_transition() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM booking_transition t WHERE t.from_status = old.status AND t.to_status = new.status
+    ) OR (old.status = 'cancelled' AND new.status = 'confirmed' AND old.cancelled_by NOT IN ('clock', 'order')) THEN
+        RAISE EXCEPTION 'a % booking cannot become %', old.status, new.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'booking_transition_is_allowed';
+    END IF;
+    RETURN new;
 END $$;
 
 CREATE FUNCTION public.claimed_slots(p_hold_id text) RETURNS jsonb
@@ -298,6 +343,91 @@ BEGIN
     RETURN 'extended';
 END $$;
 
+CREATE FUNCTION public.follow_booking_allocation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_booking booking;
+    v_by text := CASE WHEN new.cancelled_by_admin > old.cancelled_by_admin THEN 'staff' ELSE 'order' END;
+    v_rest integer;
+    v_adults integer;
+    v_children integer;
+    v_heads numeric;
+    v_discount numeric;
+    v_tax numeric;
+BEGIN
+    SELECT * INTO v_booking FROM booking b WHERE b.hold_id = new.hold_id FOR UPDATE;
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    IF new.status = 'CANCELLED' THEN
+        UPDATE booking SET status = 'cancelled', cancelled_at = clock_timestamp(),
+            cancellation_reason = coalesce(new.cancel_reason, 'cancelled'), cancelled_by = v_by
+        WHERE id = v_booking.id AND status IN ('pending', 'confirmed');
+        IF NOT FOUND THEN RETURN NULL; END IF;
+        INSERT INTO booking_change (booking_id, modified_by, modification_type, old_value, new_value, reason)
+        VALUES (v_booking.id, CASE v_by WHEN 'order' THEN 'order:' || new.order_id ELSE v_by END, 'cancellation',
+            jsonb_build_object('status', v_booking.status), jsonb_build_object('status', 'cancelled'), new.cancel_reason);
+        RETURN NULL;
+    END IF;
+    IF old.status = 'CANCELLED' THEN
+        UPDATE booking SET status = 'confirmed', cancelled_at = NULL, cancellation_reason = NULL, cancelled_by = NULL,
+            refund_amount = NULL
+        WHERE id = v_booking.id AND status = 'cancelled' AND cancelled_by IN ('clock', 'order');
+        IF FOUND THEN
+            INSERT INTO booking_change (booking_id, modified_by, modification_type, old_value, new_value)
+            VALUES (v_booking.id, 'order:' || new.order_id, 'status_change',
+                jsonb_build_object('status', v_booking.status), jsonb_build_object('status', 'confirmed'));
+        END IF;
+    END IF;
+    IF new.quantity <> v_booking.seats AND new.quantity > 0 THEN
+        -- Somebody grown up stays while a child does.
+        v_rest := v_booking.num_adults + new.quantity - v_booking.seats - 1;
+        v_adults := 1 + greatest(0, v_rest);
+        v_children := greatest(0, v_booking.num_children + least(0, v_rest));
+        v_heads := v_adults * v_booking.price_per_adult + v_children * v_booking.price_per_child
+            + v_booking.num_infants * v_booking.price_per_infant;
+        v_discount := least(v_booking.discount_amount, v_heads);
+        v_tax := round((v_heads - v_discount) * v_booking.tax_rate, scale(v_booking.price_per_adult));
+        UPDATE booking SET seats = new.quantity, num_adults = v_adults, num_children = v_children,
+            modified_at = clock_timestamp(), subtotal = v_heads, discount_amount = v_discount, tax_amount = v_tax,
+            total_amount = v_heads - v_discount + v_tax
+        WHERE id = v_booking.id;
+        INSERT INTO booking_change (booking_id, modified_by, modification_type, old_value, new_value)
+        VALUES (v_booking.id, CASE v_by WHEN 'order' THEN 'order:' || new.order_id ELSE v_by END, 'party_change',
+            jsonb_build_object('num_adults', v_booking.num_adults, 'num_children', v_booking.num_children),
+            jsonb_build_object('num_adults', v_adults, 'num_children', v_children));
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.follow_booking_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_booking booking;
+BEGIN
+    SELECT * INTO v_booking FROM booking b WHERE b.hold_id = new.id FOR UPDATE;
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    IF new.status = 'CONFIRMED' THEN
+        UPDATE booking SET status = 'confirmed', confirmed_at = coalesce(confirmed_at, clock_timestamp()),
+            cancelled_at = NULL, cancellation_reason = NULL, cancelled_by = NULL
+        WHERE id = v_booking.id AND (status = 'pending' OR (status = 'cancelled' AND cancelled_by IN ('clock', 'order')));
+        IF NOT FOUND THEN RETURN NULL; END IF;
+        INSERT INTO booking_change (booking_id, modified_by, modification_type, old_value, new_value)
+        VALUES (v_booking.id, coalesce((SELECT 'order:' || a.order_id FROM allocation a WHERE a.hold_id = new.id), 'system'),
+            'status_change', jsonb_build_object('status', v_booking.status), jsonb_build_object('status', 'confirmed'));
+    ELSIF v_booking.status = 'pending' THEN
+        UPDATE booking SET status = 'cancelled', cancelled_at = clock_timestamp(),
+            cancellation_reason = coalesce(new.closed_reason, lower(new.status::text)),
+            cancelled_by = CASE new.status WHEN 'EXPIRED' THEN 'clock' ELSE 'system' END
+        WHERE id = v_booking.id;
+        INSERT INTO booking_change (booking_id, modified_by, modification_type, old_value, new_value, reason)
+        VALUES (v_booking.id, CASE new.status WHEN 'EXPIRED' THEN 'clock' ELSE 'system' END, 'cancellation',
+            jsonb_build_object('status', v_booking.status), jsonb_build_object('status', 'cancelled'),
+            coalesce(new.closed_reason, lower(new.status::text)));
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.free_slots(p_resources text[], p_slots bigint[]) RETURNS TABLE(resource_id text, slot_no bigint, on_date date, max_capacity integer, free integer, reason text)
     LANGUAGE plpgsql ROWS 3
     SET plan_cache_mode TO 'force_generic_plan'
@@ -357,6 +487,20 @@ BEGIN
     WHERE r.grain = 'quarter_hour' AND r.default_capacity IS NOT NULL
     ORDER BY r.id, w.slot_no
     ON CONFLICT (resource_id, slot_no) DO NOTHING;
+END $$;
+
+CREATE FUNCTION public.owe_booking_news() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)
+    SELECT 'evt_' || upper(replace(gen_random_uuid()::text, '-', '')), 'bridge', 'booking.notify:' || new.n, 'booking.notify',
+        'bridge.outgoing', a.order_id,
+        convert_to(jsonb_build_object('booking_id', new.booking_id, 'change', new.n)::text, 'UTF8')
+    FROM booking b LEFT JOIN allocation a ON a.hold_id = b.hold_id
+    WHERE b.id = new.booking_id
+    ON CONFLICT (source, dedupe_key) DO NOTHING;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION public.place_hold(p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind public.hold_kind, p_booking_number text, p_resource_id text, p_quantity integer, p_email text, p_metadata jsonb, p_term interval, p_hard_term interval, p_resources text[], p_slots bigint[], p_quantities integer[], p_actor text, OUT outcome text, OUT hold_id text, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone, OUT details jsonb) RETURNS record
@@ -712,7 +856,80 @@ CREATE TABLE public.blackout (
     reason text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
+    blackout_type public.blackout_type DEFAULT 'custom'::public.blackout_type NOT NULL,
+    name text,
+    description text,
+    is_active boolean DEFAULT true NOT NULL,
     CONSTRAINT blackout_ends_after_it_starts CHECK ((ends_on >= starts_on))
+);
+
+CREATE TABLE public.booking (
+    id text NOT NULL COLLATE pg_catalog."C",
+    reference text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    slot_no bigint NOT NULL,
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL,
+    customer_id text,
+    status public.booking_status DEFAULT 'pending'::public.booking_status NOT NULL,
+    num_adults integer NOT NULL,
+    num_children integer NOT NULL,
+    num_infants integer NOT NULL,
+    seats integer NOT NULL,
+    currency_code text NOT NULL,
+    price_per_adult numeric NOT NULL,
+    price_per_child numeric NOT NULL,
+    price_per_infant numeric NOT NULL,
+    subtotal numeric NOT NULL,
+    discount_amount numeric NOT NULL,
+    tax_rate numeric NOT NULL,
+    tax_amount numeric NOT NULL,
+    total_amount numeric NOT NULL,
+    customer_name text NOT NULL,
+    customer_email text,
+    customer_phone text,
+    special_requirements text,
+    dietary_restrictions text,
+    accessibility_needs text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    modified_at timestamp with time zone,
+    confirmed_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    cancellation_reason text,
+    cancelled_by text,
+    refund_amount numeric,
+    CONSTRAINT booking_cancelled_says_when CHECK (((status = ANY (ARRAY['cancelled'::public.booking_status, 'refunded'::public.booking_status])) = (cancelled_at IS NOT NULL))),
+    CONSTRAINT booking_party_not_negative CHECK (((num_adults >= 0) AND (num_children >= 0) AND (num_infants >= 0))),
+    CONSTRAINT booking_prices_add_up CHECK (((((subtotal - discount_amount) + tax_amount) = total_amount) AND (total_amount >= (0)::numeric))),
+    CONSTRAINT booking_takes_a_seat CHECK ((seats > 0))
+);
+
+CREATE TABLE public.booking_change (
+    n bigint NOT NULL,
+    booking_id text NOT NULL COLLATE pg_catalog."C",
+    modified_by text NOT NULL,
+    modification_type text NOT NULL,
+    old_value jsonb NOT NULL,
+    new_value jsonb NOT NULL,
+    reason text,
+    ip_address text,
+    user_agent text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT booking_change_type_known CHECK ((modification_type = ANY (ARRAY['status_change'::text, 'date_change'::text, 'party_change'::text, 'details_change'::text, 'cancellation'::text])))
+);
+
+ALTER TABLE public.booking_change ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.booking_change_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.booking_transition (
+    from_status public.booking_status NOT NULL,
+    to_status public.booking_status NOT NULL
 );
 
 CREATE TABLE public.capacity (
@@ -905,9 +1122,39 @@ CREATE TABLE public.resource (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
+    price_per_person numeric,
+    infants_take_seats boolean DEFAULT false NOT NULL,
+    cancellation_policy jsonb,
     CONSTRAINT resource_default_capacity_not_negative CHECK ((default_capacity >= 0)),
     CONSTRAINT resource_hold_minutes_positive CHECK ((hold_minutes > (0)::numeric)),
-    CONSTRAINT resource_overbook_limit_not_negative CHECK ((overbook_limit >= 0))
+    CONSTRAINT resource_overbook_limit_not_negative CHECK ((overbook_limit >= 0)),
+    CONSTRAINT resource_price_not_negative CHECK ((price_per_person >= (0)::numeric))
+);
+
+CREATE TABLE public.schedule (
+    id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    start_time time without time zone NOT NULL,
+    duration_minutes integer NOT NULL,
+    recurrence public.recurrence NOT NULL,
+    weekdays smallint[] DEFAULT '{}'::smallint[] NOT NULL,
+    custom_rule jsonb,
+    max_capacity integer NOT NULL,
+    min_capacity integer NOT NULL,
+    valid_from date NOT NULL,
+    valid_until date,
+    price_override numeric,
+    is_active boolean DEFAULT true NOT NULL,
+    filled_until date,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT schedule_capacity_in_order CHECK (((0 <= min_capacity) AND (min_capacity <= max_capacity) AND (max_capacity > 0))),
+    CONSTRAINT schedule_duration_positive CHECK ((duration_minutes > 0)),
+    CONSTRAINT schedule_ends_after_it_starts CHECK ((valid_until >= valid_from)),
+    CONSTRAINT schedule_price_not_negative CHECK ((price_override >= (0)::numeric)),
+    CONSTRAINT schedule_rule_where_custom CHECK (((recurrence = 'custom'::public.recurrence) = (custom_rule IS NOT NULL)))
 );
 
 CREATE TABLE public.shortfall (
@@ -928,6 +1175,36 @@ CREATE TABLE public.shortfall (
     closed_at timestamp with time zone,
     CONSTRAINT shortfall_closed_by_an_action CHECK (((status = 'open'::public.shortfall_status) = (action IS NULL))),
     CONSTRAINT shortfall_closed_once CHECK (((status = 'open'::public.shortfall_status) = (closed_at IS NULL)))
+);
+
+CREATE TABLE public.slot (
+    slot_no bigint NOT NULL,
+    id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    schedule_id text COLLATE pg_catalog."C",
+    slot_date date NOT NULL,
+    start_time time without time zone NOT NULL,
+    time_zone text NOT NULL,
+    duration_minutes integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    end_time time without time zone NOT NULL,
+    min_capacity integer NOT NULL,
+    price_per_person numeric NOT NULL,
+    withdrawn_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    cancellation_reason text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT slot_price_not_negative CHECK ((price_per_person >= (0)::numeric))
+);
+
+ALTER TABLE public.slot ALTER COLUMN slot_no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.slot_slot_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.webhook (
@@ -981,6 +1258,21 @@ ALTER TABLE ONLY public.audit
 ALTER TABLE ONLY public.blackout
     ADD CONSTRAINT blackout_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.booking_change
+    ADD CONSTRAINT booking_change_pkey PRIMARY KEY (n);
+
+ALTER TABLE ONLY public.booking
+    ADD CONSTRAINT booking_per_hold UNIQUE (hold_id);
+
+ALTER TABLE ONLY public.booking
+    ADD CONSTRAINT booking_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.booking
+    ADD CONSTRAINT booking_reference UNIQUE (reference);
+
+ALTER TABLE ONLY public.booking_transition
+    ADD CONSTRAINT booking_transition_pkey PRIMARY KEY (from_status, to_status);
+
 ALTER TABLE ONLY public.capacity
     ADD CONSTRAINT capacity_pkey PRIMARY KEY (resource_id, slot_no);
 
@@ -1029,8 +1321,20 @@ ALTER TABLE ONLY public.process
 ALTER TABLE ONLY public.resource
     ADD CONSTRAINT resource_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.schedule
+    ADD CONSTRAINT schedule_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.slot
+    ADD CONSTRAINT slot_id UNIQUE (id);
+
+ALTER TABLE ONLY public.slot
+    ADD CONSTRAINT slot_once UNIQUE (resource_id, slot_date, start_time);
+
+ALTER TABLE ONLY public.slot
+    ADD CONSTRAINT slot_pkey PRIMARY KEY (slot_no);
 
 ALTER TABLE ONLY public.webhook
     ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
@@ -1042,6 +1346,16 @@ CREATE INDEX allocation_listing ON public.allocation USING btree (resource_id, c
 CREATE INDEX allocation_recent ON public.allocation USING btree (created_at DESC, id DESC);
 
 CREATE INDEX blackout_by_resource ON public.blackout USING btree (resource_id, ends_on) WHERE (deleted_at IS NULL);
+
+CREATE INDEX booking_by_customer ON public.booking USING btree (customer_id, created_at DESC) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX booking_by_resource ON public.booking USING btree (resource_id, created_at DESC, id DESC);
+
+CREATE INDEX booking_by_slot ON public.booking USING btree (slot_no);
+
+CREATE INDEX booking_change_by_booking ON public.booking_change USING btree (booking_id, n);
+
+CREATE INDEX booking_recent ON public.booking USING btree (created_at DESC, id DESC);
 
 CREATE INDEX claim_allocated ON public.claim USING btree (resource_id, slot_no) WHERE (state = 'allocated'::public.claim_state);
 
@@ -1085,15 +1399,31 @@ CREATE INDEX platform_order_reconciled_at ON public.platform_order USING btree (
 
 CREATE INDEX resource_listing ON public.resource USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
+CREATE INDEX schedule_by_resource ON public.schedule USING btree (resource_id, created_at DESC);
+
+CREATE INDEX schedule_to_fill ON public.schedule USING btree (filled_until NULLS FIRST) WHERE (is_active AND (deleted_at IS NULL));
+
 CREATE INDEX shortfall_by_order ON public.shortfall USING btree (source, order_id);
 
 CREATE INDEX shortfall_listing ON public.shortfall USING btree (created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX shortfall_one_open_per_hold ON public.shortfall USING btree (hold_id) WHERE (status = 'open'::public.shortfall_status);
 
+CREATE INDEX slot_by_schedule ON public.slot USING btree (schedule_id, slot_date);
+
+CREATE INDEX slot_starts_at ON public.slot USING btree (starts_at);
+
 CREATE CONSTRAINT TRIGGER allocation_is_changed AFTER UPDATE OF status, quantity ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) OR (new.quantity <> old.quantity))) EXECUTE FUNCTION public.announce_allocation();
 
 CREATE CONSTRAINT TRIGGER allocation_is_made AFTER INSERT ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status = 'CONFIRMED'::public.allocation_status)) EXECUTE FUNCTION public.announce_allocation();
+
+CREATE TRIGGER booking_change_is_told AFTER INSERT ON public.booking_change FOR EACH ROW EXECUTE FUNCTION public.owe_booking_news();
+
+CREATE TRIGGER booking_follows_allocation AFTER UPDATE OF status, quantity ON public.allocation FOR EACH ROW WHEN (((new.status <> old.status) OR (new.quantity <> old.quantity))) EXECUTE FUNCTION public.follow_booking_allocation();
+
+CREATE TRIGGER booking_follows_hold AFTER UPDATE OF status ON public.hold FOR EACH ROW WHEN (((new.status <> old.status) AND (new.kind = 'booking'::public.hold_kind))) EXECUTE FUNCTION public.follow_booking_hold();
+
+CREATE TRIGGER booking_transition_is_allowed BEFORE UPDATE OF status ON public.booking FOR EACH ROW WHEN ((new.status <> old.status)) EXECUTE FUNCTION public.check_booking_transition();
 
 CREATE CONSTRAINT TRIGGER capacity_is_depleted AFTER UPDATE ON public.capacity DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((((new.held + new.allocated) >= new.max_capacity) AND ((old.held + old.allocated) < old.max_capacity))) EXECUTE FUNCTION public.announce_depletion();
 
@@ -1113,6 +1443,18 @@ ALTER TABLE ONLY public.attempt
 ALTER TABLE ONLY public.blackout
     ADD CONSTRAINT blackout_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
 
+ALTER TABLE ONLY public.booking_change
+    ADD CONSTRAINT booking_change_booking_id_fkey FOREIGN KEY (booking_id) REFERENCES public.booking(id);
+
+ALTER TABLE ONLY public.booking
+    ADD CONSTRAINT booking_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
+
+ALTER TABLE ONLY public.booking
+    ADD CONSTRAINT booking_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.booking
+    ADD CONSTRAINT booking_slot_no_fkey FOREIGN KEY (slot_no) REFERENCES public.slot(slot_no);
+
 ALTER TABLE ONLY public.capacity
     ADD CONSTRAINT capacity_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
 
@@ -1125,6 +1467,9 @@ ALTER TABLE ONLY public.claim
 ALTER TABLE ONLY public.hold
     ADD CONSTRAINT hold_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
 
+ALTER TABLE ONLY public.schedule
+    ADD CONSTRAINT schedule_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
 
@@ -1133,3 +1478,9 @@ ALTER TABLE ONLY public.shortfall
 
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_source_order_id_fkey FOREIGN KEY (source, order_id) REFERENCES public.platform_order(source, id);
+
+ALTER TABLE ONLY public.slot
+    ADD CONSTRAINT slot_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.slot
+    ADD CONSTRAINT slot_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES public.schedule(id);
