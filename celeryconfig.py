@@ -121,6 +121,8 @@ _options = {
 beat_schedule: dict[str, dict[str, Any]] = {
     # Only tidies up: lapsed holds count as free before. Set to SWEEP_SECONDS by tasks.configure.
     "sweep_holds": {"task": "tasks.maintenance.sweep_holds", "schedule": 5.0, "options": _options},
+    # Only catches up: whoever gives seats back hands them over.
+    "tend_waitlist": {"task": "tasks.maintenance.tend_waitlist", "schedule": 15.0, "options": _options},
     "audit_ledger": {"task": "tasks.maintenance.audit_ledger", "schedule": 60.0, "options": _options},
     "reconcile_orders": {"task": "tasks.maintenance.reconcile_orders", "schedule": 60.0, "options": _options},
     # Hourly, not daily: a beat that is started anew every day would never get there, and little at a time locks little.

@@ -316,6 +316,51 @@ class PriceMissing(InvalidData):
     code = "price_missing"
 
 
+# -- waitlist ----------------------------------------------------------------------------------------------------------
+
+
+class EntryNotFound(NotFound):
+    """There is no such waitlist entry."""
+
+    code = "waitlist_entry_not_found"
+
+
+class NothingToWaitFor(Conflict):
+    """The tour does not depart on this date, or no more bookings are taken for it."""
+
+    code = "nothing_to_wait_for"
+
+
+class SeatsAvailable(Conflict):
+    """There is room: book instead of waiting."""
+
+    code = "seats_available"
+
+
+class AlreadyWaiting(Conflict):
+    """This e-mail address is on the waitlist of this tour and date already."""
+
+    code = "already_waiting"
+
+
+class EntryClosed(Conflict):
+    """This waitlist entry is closed."""
+
+    code = "waitlist_entry_closed"
+
+
+class NothingOffered(Conflict):
+    """No seats have been offered to this waitlist entry yet."""
+
+    code = "nothing_offered"
+
+
+class OfferExpired(Conflict):
+    """The offer has expired, and its seats have gone to the next in the queue."""
+
+    code = "offer_expired"
+
+
 # -- events ------------------------------------------------------------------------------------------------------------
 
 

@@ -94,6 +94,41 @@ CREATE TYPE public.shortfall_status AS ENUM (
     'dismissed'
 );
 
+CREATE TYPE public.waitlist_status AS ENUM (
+    'active',
+    'notified',
+    'converted',
+    'expired',
+    'cancelled'
+);
+
+CREATE FUNCTION public.accept_offer(p_hold_id text, p_term interval, p_hard_term interval) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_hold hold;
+    v_resources text[];
+    v_slots bigint[];
+    v_term interval;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.id = p_hold_id;
+    IF v_hold.kind <> 'offer' OR v_hold.status <> 'ACTIVE' OR v_hold.expires_at <= clock_timestamp() THEN
+        RETURN 'expired';
+    END IF;
+    SELECT array_agg(k.resource_id), array_agg(k.slot_no) INTO v_resources, v_slots FROM claim k WHERE k.hold_id = p_hold_id;
+    PERFORM lock_slots(v_resources, v_slots);
+    -- The last second may have passed while this waited for the lock, and somebody else have the seats.
+    IF EXISTS (SELECT FROM claim k WHERE k.hold_id = p_hold_id AND k.state <> 'held') THEN RETURN 'expired'; END IF;
+
+    SELECT least(coalesce(r.hold_minutes * INTERVAL '1 minute', p_term), p_hard_term) INTO v_term
+    FROM resource r WHERE r.id = v_hold.resource_id;
+    UPDATE hold SET kind = 'booking', term = v_term, expires_at = clock_timestamp() + v_term,
+        hard_expires_at = clock_timestamp() + p_hard_term
+    WHERE id = p_hold_id RETURNING expires_at INTO v_hold.expires_at;
+    UPDATE claim SET expires_at = v_hold.expires_at WHERE hold_id = p_hold_id;
+    RETURN 'accepted';
+END $$;
+
 CREATE FUNCTION public.announce(p_type text, p_data jsonb, p_key text) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -270,6 +305,9 @@ END $$;
 CREATE FUNCTION public.expire_claims(p_resources text[], p_slots bigint[], p_keep text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    v_resources text[];
+    v_slots bigint[];
 BEGIN
     WITH lapsed AS (
         UPDATE claim k SET state = 'expired', expires_at = NULL
@@ -284,9 +322,14 @@ BEGIN
             held = c.held - f.quantity,
             overbooked = least(c.overbooked, greatest(0, c.held - f.quantity + c.allocated - c.max_capacity))
         FROM freed f WHERE c.resource_id = f.resource_id AND c.slot_no = f.slot_no
+    ), noted AS (
+        INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+        SELECT l.hold_id, l.resource_id, l.slot_no, -l.quantity, 0, 'expire', 'clock' FROM lapsed l
     )
-    INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
-    SELECT l.hold_id, l.resource_id, l.slot_no, -l.quantity, 0, 'expire', 'clock' FROM lapsed l;
+    SELECT array_agg(f.resource_id), array_agg(f.slot_no) INTO v_resources, v_slots FROM freed f;
+    IF v_resources IS NOT NULL THEN
+        PERFORM offer_places(v_resources, v_slots);
+    END IF;
 END $$;
 
 CREATE FUNCTION public.expire_holds(p_limit integer) RETURNS SETOF text
@@ -428,6 +471,33 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.follow_offer() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_entry waitlist_entry;
+    v_status waitlist_status;
+BEGIN
+    SELECT * INTO v_entry FROM waitlist_entry e
+    WHERE e.hold_id = new.id AND e.status IN ('active', 'notified') FOR UPDATE;
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    v_status := CASE
+        WHEN new.status = 'CONFIRMED' THEN 'converted'
+        WHEN new.status = 'RELEASED' AND new.closed_reason = 'declined' THEN 'cancelled'
+        WHEN new.status = 'EXPIRED' AND v_entry.status = 'notified' THEN 'expired'
+        ELSE 'active' END;
+    UPDATE waitlist_entry SET
+        status = v_status,
+        hold_id = CASE WHEN v_status <> 'active' THEN new.id END,
+        converted_at = CASE WHEN v_status = 'converted' THEN clock_timestamp() END,
+        closed_at = CASE WHEN v_status <> 'active' THEN clock_timestamp() END
+    WHERE id = v_entry.id;
+    IF v_status IN ('converted', 'expired') THEN
+        PERFORM owe_waitlist_notice(v_entry.id, v_status::text, new.id);
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.free_slots(p_resources text[], p_slots bigint[]) RETURNS TABLE(resource_id text, slot_no bigint, on_date date, max_capacity integer, free integer, reason text)
     LANGUAGE plpgsql ROWS 3
     SET plan_cache_mode TO 'force_generic_plan'
@@ -450,6 +520,7 @@ BEGIN
         SELECT sum(k.quantity) AS lapsed FROM claim k
         WHERE c.held > 0 AND k.resource_id = w.resource_id AND k.slot_no = w.slot_no
             AND k.state = 'held' AND k.expires_at <= now()
+        HAVING count(*) > 0 AND NOT seats_waited_for(ARRAY[w.resource_id], ARRAY[w.slot_no])
     ) k ON c.held > 0
     LEFT JOIN LATERAL (
         SELECT true AS closes FROM blackout b
@@ -468,6 +539,168 @@ BEGIN
         ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
     ORDER BY c.resource_id, c.slot_no
     FOR UPDATE OF c;
+END $$;
+
+CREATE FUNCTION public.new_id(p_prefix text) RETURNS text
+    LANGUAGE sql
+    AS $$
+    SELECT p_prefix || '_' || string_agg(
+        substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', substring(b.bits FROM 5 * n + 1 FOR 5)::bit(5)::integer + 1, 1), '' ORDER BY n
+    )
+    FROM (
+        SELECT B'00' || (extract(epoch FROM clock_timestamp()) * 1000)::bigint::bit(48)
+            -- The ends of two UUIDs: in between stand bits that are always the same.
+            || ('x' || left(gen_random_uuid()::text, 8) || right(gen_random_uuid()::text, 12))::bit(80) AS bits
+    ) b, generate_series(0, 25) AS n;
+$$;
+
+CREATE FUNCTION public.offer_places(p_resources text[], p_slots bigint[], p_is_release boolean DEFAULT true) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_rule waitlist_rule;
+    v_slot record;
+    v_entry waitlist_entry;
+    v_free integer;
+    v_collected integer;
+    v_head_passed boolean;
+    v_offers integer := 0;
+BEGIN
+    IF NOT seats_waited_for(p_resources, p_slots) THEN RETURN 0; END IF;
+    SELECT * INTO v_rule FROM waitlist_rule;
+    IF NOT v_rule.is_automatic THEN RETURN 0; END IF;
+
+    FOR v_slot IN
+        SELECT c.resource_id, c.slot_no, c.on_date, c.max_capacity, d.starts_at - v_rule.cutoff AS closes_at,
+            -- What has lapsed and is still counted is nobody's to give yet.
+            least(f.free, c.max_capacity - c.held - c.allocated) AS free
+        FROM free_slots(p_resources, p_slots) f
+        JOIN capacity c ON c.resource_id = f.resource_id AND c.slot_no = f.slot_no
+        JOIN slot d ON d.slot_no = c.slot_no
+        JOIN resource r ON r.id = c.resource_id AND r.is_active AND r.deleted_at IS NULL
+        WHERE d.starts_at - v_rule.cutoff > clock_timestamp()
+        ORDER BY c.resource_id, c.slot_no
+    LOOP
+        CONTINUE WHEN v_slot.free <= 0;
+        v_free := v_slot.free;
+        v_head_passed := false;
+        FOR v_entry IN
+            SELECT e.* FROM waitlist_entry e
+            WHERE e.resource_id = v_slot.resource_id AND e.requested_date = v_slot.on_date AND e.status = 'active'
+                AND (e.slot_no IS NULL OR e.slot_no = v_slot.slot_no)
+                -- However many large parties wait: only the first of those that do not fit has a claim to what is left.
+                AND (e.num_people <= v_free OR e.hold_id IS NOT NULL OR e.id = (
+                    SELECT h.id FROM waitlist_entry h
+                    WHERE h.resource_id = v_slot.resource_id AND h.requested_date = v_slot.on_date AND h.status = 'active'
+                        AND (h.slot_no IS NULL OR h.slot_no = v_slot.slot_no) AND h.num_people <= v_slot.max_capacity
+                    ORDER BY h.priority DESC, h.created_at, h.id LIMIT 1))
+            ORDER BY e.priority DESC, e.created_at, e.id
+            FOR UPDATE
+        LOOP
+            EXIT WHEN v_free <= 0;
+            v_collected := 0;
+            IF v_entry.hold_id IS NOT NULL THEN
+                SELECT k.quantity INTO v_collected FROM hold h JOIN claim k ON k.hold_id = h.id
+                WHERE h.id = v_entry.hold_id AND h.status = 'ACTIVE' AND k.slot_no = v_slot.slot_no
+                    AND k.state = 'held' AND k.expires_at > clock_timestamp()
+                FOR UPDATE OF h SKIP LOCKED;
+                -- It collects on another departure, or this very moment its hold is being closed.
+                CONTINUE WHEN NOT FOUND;
+            END IF;
+            IF v_entry.num_people - v_collected <= v_free THEN
+                PERFORM offer_seats(v_entry, v_slot.slot_no, v_collected, v_entry.num_people - v_collected,
+                    v_rule.offer_term, v_slot.closes_at);
+                v_free := v_free - (v_entry.num_people - v_collected);
+                v_offers := v_offers + 1;
+            ELSIF v_head_passed OR v_entry.num_people > v_slot.max_capacity THEN
+                CONTINUE;
+            ELSIF v_collected > 0
+                OR (v_entry.collects_until IS NULL AND v_rule.patience > 0 AND v_entry.passed_over >= v_rule.patience) THEN
+                PERFORM offer_seats(v_entry, v_slot.slot_no, v_collected, v_free, v_rule.offer_term, v_slot.closes_at);
+                v_free := 0;
+            ELSE
+                v_head_passed := true;
+                IF p_is_release THEN
+                    UPDATE waitlist_entry SET passed_over = passed_over + 1 WHERE id = v_entry.id;
+                END IF;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN v_offers;
+END $$;
+
+CREATE TABLE public.waitlist_entry (
+    id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    requested_date date NOT NULL,
+    slot_no bigint,
+    num_people integer NOT NULL,
+    customer_id text,
+    customer_name text NOT NULL,
+    customer_email text NOT NULL,
+    customer_phone text,
+    notes text,
+    status public.waitlist_status DEFAULT 'active'::public.waitlist_status NOT NULL,
+    priority integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    closes_at timestamp with time zone NOT NULL,
+    hold_id text COLLATE pg_catalog."C",
+    offered_slot_no bigint,
+    passed_over integer DEFAULT 0 NOT NULL,
+    collects_until timestamp with time zone,
+    notified_at timestamp with time zone,
+    notification_expires_at timestamp with time zone,
+    converted_at timestamp with time zone,
+    booking_id text,
+    closed_at timestamp with time zone,
+    CONSTRAINT waitlist_entry_closed_once CHECK (((status = ANY (ARRAY['active'::public.waitlist_status, 'notified'::public.waitlist_status])) = (closed_at IS NULL))),
+    CONSTRAINT waitlist_entry_notified_has_a_hold CHECK (((status <> 'notified'::public.waitlist_status) OR ((hold_id IS NOT NULL) AND (notification_expires_at IS NOT NULL)))),
+    CONSTRAINT waitlist_entry_party CHECK ((num_people > 0))
+);
+
+CREATE FUNCTION public.offer_seats(p_entry public.waitlist_entry, p_slot_no bigint, p_collected integer, p_quantity integer, p_term interval, p_closes_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_is_whole boolean := p_collected + p_quantity >= p_entry.num_people;
+    v_now timestamptz := clock_timestamp();
+    v_until timestamptz := least(v_now + p_term, p_closes_at);
+    v_hold_id text := p_entry.hold_id;
+BEGIN
+    IF NOT v_is_whole THEN
+        -- A collection has one term, however often it grows.
+        v_until := coalesce(p_entry.collects_until, v_until);
+    END IF;
+    IF p_collected > 0 THEN
+        UPDATE hold SET quantity = p_collected + p_quantity, expires_at = v_until, hard_expires_at = v_until
+        WHERE id = v_hold_id;
+        UPDATE claim SET quantity = p_collected + p_quantity, expires_at = v_until
+        WHERE hold_id = v_hold_id AND resource_id = p_entry.resource_id AND slot_no = p_slot_no;
+    ELSE
+        v_hold_id := new_id('hold');
+        INSERT INTO hold (id, idempotency_scope, idempotency_key, request_hash, kind, resource_id, quantity, customer_email,
+            term, created_at, expires_at, hard_expires_at)
+        VALUES (v_hold_id, 'waitlist', v_hold_id, '\x', 'offer', p_entry.resource_id, p_quantity, p_entry.customer_email,
+            v_until - v_now, v_now, v_until, v_until);
+        INSERT INTO claim (hold_id, resource_id, slot_no, quantity, state, expires_at)
+        VALUES (v_hold_id, p_entry.resource_id, p_slot_no, p_quantity, 'held', v_until);
+    END IF;
+    UPDATE capacity SET held = held + p_quantity WHERE resource_id = p_entry.resource_id AND slot_no = p_slot_no;
+    INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+    VALUES (v_hold_id, p_entry.resource_id, p_slot_no, p_quantity, 0, 'offer', 'waitlist');
+
+    UPDATE waitlist_entry SET
+        hold_id = v_hold_id,
+        offered_slot_no = p_slot_no,
+        status = CASE WHEN v_is_whole THEN 'notified' ELSE status END,
+        notified_at = CASE WHEN v_is_whole THEN v_now END,
+        notification_expires_at = CASE WHEN v_is_whole THEN v_until END,
+        collects_until = CASE WHEN v_is_whole THEN collects_until ELSE v_until END
+    WHERE id = p_entry.id;
+    IF v_is_whole THEN
+        PERFORM owe_waitlist_notice(p_entry.id, 'offered', v_hold_id);
+    END IF;
+    RETURN v_hold_id;
 END $$;
 
 CREATE FUNCTION public.open_slots(p_resources text[], p_slots bigint[]) RETURNS void
@@ -501,6 +734,18 @@ BEGIN
     WHERE b.id = new.booking_id
     ON CONFLICT (source, dedupe_key) DO NOTHING;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.owe_waitlist_notice(p_entry_id text, p_what text, p_once text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO event (id, source, dedupe_key, type, queue, raw)
+    VALUES (
+        new_id('evt'), 'bridge', 'waitlist:' || p_entry_id || ':' || p_what || ':' || p_once, 'waitlist.notify',
+        'bridge.outgoing', convert_to(jsonb_build_object('entry_id', p_entry_id, 'what', p_what, 'hold_id', p_once)::text, 'UTF8')
+    )
+    ON CONFLICT (source, dedupe_key) DO NOTHING;
 END $$;
 
 CREATE FUNCTION public.place_hold(p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind public.hold_kind, p_booking_number text, p_resource_id text, p_quantity integer, p_email text, p_metadata jsonb, p_term interval, p_hard_term interval, p_resources text[], p_slots bigint[], p_quantities integer[], p_actor text, OUT outcome text, OUT hold_id text, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone, OUT details jsonb) RETURNS record
@@ -545,7 +790,12 @@ BEGIN
     PERFORM FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
     JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
     WHERE c.held + c.allocated + w.quantity > c.max_capacity;
-    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities);
+    -- But what has lapsed where somebody waits is handed to them under the lock, though nobody sweeps.
+    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities)
+        AND NOT (seats_waited_for(p_resources, p_slots) AND EXISTS (
+            SELECT FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+            JOIN claim k ON k.resource_id = w.resource_id AND k.slot_no = w.slot_no
+            WHERE k.state = 'held' AND k.expires_at <= now()));
 
     IF NOT v_short THEN
         PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
@@ -635,6 +885,18 @@ BEGIN
     outcome := 'released';
 END $$;
 
+CREATE FUNCTION public.seats_waited_for(p_resources text[], p_slots bigint[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+        JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
+        JOIN waitlist_entry e ON e.resource_id = c.resource_id AND e.requested_date = c.on_date AND e.status = 'active'
+        WHERE e.slot_no IS NULL OR e.slot_no = c.slot_no
+    );
+END $$;
+
 CREATE FUNCTION public.settle_claims(p_hold_ids text[], p_target_holds text[], p_resources text[], p_slots bigint[], p_quantities integer[], p_state public.claim_state, p_expires_at timestamp with time zone, p_partial boolean, p_excess text, p_cause text, p_actor text) RETURNS jsonb
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -645,6 +907,8 @@ DECLARE
     v_resources text[];
     v_slots bigint[];
     v_answer jsonb;
+    v_freed_resources text[];
+    v_freed_slots bigint[];
 BEGIN
     SELECT array_agg(u.resource_id), array_agg(u.slot_no) INTO v_resources, v_slots
     FROM (
@@ -754,7 +1018,17 @@ BEGIN
                 'available', coalesce(g.free, 0), 'reason', g.reason
             ) ORDER BY g.resource_id, g.slot_no)
             FROM granted g WHERE g.got < g.wanted), '[]'::jsonb)
-    ) INTO v_answer;
+    ), f.resources, f.slots INTO v_answer, v_freed_resources, v_freed_slots
+    FROM (
+        SELECT array_agg(n.resource_id) AS resources, array_agg(n.slot_no) AS slots FROM (
+            SELECT m.resource_id, m.slot_no FROM moved m
+            GROUP BY 1, 2 HAVING sum(m.held_change + m.allocated_change) < 0
+        ) n
+    ) f;
+    -- What is given back is theirs who wait for it, before the public sees it.
+    IF v_freed_resources IS NOT NULL THEN
+        PERFORM offer_places(v_freed_resources, v_freed_slots);
+    END IF;
     RETURN v_answer;
 END $$;
 
@@ -1207,6 +1481,16 @@ ALTER TABLE public.slot ALTER COLUMN slot_no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.waitlist_rule (
+    only_row boolean DEFAULT true NOT NULL,
+    is_automatic boolean DEFAULT true NOT NULL,
+    offer_term interval DEFAULT '24:00:00'::interval NOT NULL,
+    cutoff interval DEFAULT '24:00:00'::interval NOT NULL,
+    patience integer DEFAULT 3 NOT NULL,
+    CONSTRAINT waitlist_rule_only_row_check CHECK (only_row),
+    CONSTRAINT waitlist_rule_patience_check CHECK ((patience >= 0))
+);
+
 CREATE TABLE public.webhook (
     id text NOT NULL COLLATE pg_catalog."C",
     url text NOT NULL,
@@ -1336,6 +1620,12 @@ ALTER TABLE ONLY public.slot
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_pkey PRIMARY KEY (slot_no);
 
+ALTER TABLE ONLY public.waitlist_entry
+    ADD CONSTRAINT waitlist_entry_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.waitlist_rule
+    ADD CONSTRAINT waitlist_rule_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.webhook
     ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
 
@@ -1413,6 +1703,18 @@ CREATE INDEX slot_by_schedule ON public.slot USING btree (schedule_id, slot_date
 
 CREATE INDEX slot_starts_at ON public.slot USING btree (starts_at);
 
+CREATE INDEX waitlist_entry_by_customer ON public.waitlist_entry USING btree (customer_id, created_at DESC) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX waitlist_entry_by_hold ON public.waitlist_entry USING btree (hold_id) WHERE (hold_id IS NOT NULL);
+
+CREATE INDEX waitlist_entry_closing ON public.waitlist_entry USING btree (closes_at) WHERE (status = 'active'::public.waitlist_status);
+
+CREATE INDEX waitlist_entry_listing ON public.waitlist_entry USING btree (created_at DESC, id DESC);
+
+CREATE INDEX waitlist_entry_queue ON public.waitlist_entry USING btree (resource_id, requested_date, priority DESC, created_at, id) WHERE (status = 'active'::public.waitlist_status);
+
+CREATE UNIQUE INDEX waitlist_entry_waits_once ON public.waitlist_entry USING btree (resource_id, requested_date, customer_email) WHERE (status = ANY (ARRAY['active'::public.waitlist_status, 'notified'::public.waitlist_status]));
+
 CREATE CONSTRAINT TRIGGER allocation_is_changed AFTER UPDATE OF status, quantity ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) OR (new.quantity <> old.quantity))) EXECUTE FUNCTION public.announce_allocation();
 
 CREATE CONSTRAINT TRIGGER allocation_is_made AFTER INSERT ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status = 'CONFIRMED'::public.allocation_status)) EXECUTE FUNCTION public.announce_allocation();
@@ -1430,6 +1732,8 @@ CREATE CONSTRAINT TRIGGER capacity_is_depleted AFTER UPDATE ON public.capacity D
 CREATE CONSTRAINT TRIGGER hold_is_closed AFTER UPDATE OF status ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND (new.status <> 'ACTIVE'::public.hold_status) AND (new.kind <> 'order'::public.hold_kind))) EXECUTE FUNCTION public.announce_hold();
 
 CREATE CONSTRAINT TRIGGER hold_is_placed AFTER INSERT ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status = 'ACTIVE'::public.hold_status) AND (new.kind <> 'order'::public.hold_kind))) EXECUTE FUNCTION public.announce_hold();
+
+CREATE TRIGGER offer_is_closed AFTER UPDATE OF status ON public.hold FOR EACH ROW WHEN (((old.kind = 'offer'::public.hold_kind) AND (new.kind = 'offer'::public.hold_kind) AND (new.status <> old.status))) EXECUTE FUNCTION public.follow_offer();
 
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
@@ -1484,3 +1788,9 @@ ALTER TABLE ONLY public.slot
 
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES public.schedule(id);
+
+ALTER TABLE ONLY public.waitlist_entry
+    ADD CONSTRAINT waitlist_entry_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
+
+ALTER TABLE ONLY public.waitlist_entry
+    ADD CONSTRAINT waitlist_entry_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);

@@ -12,8 +12,9 @@ import structlog
 
 from bridge import db
 from bridge.clients.medusa import Medusa
-from bridge.core import audits, events, failures, holds, idempotency
+from bridge.core import audits, events, failures, holds, idempotency, offers
 from bridge.core.events import MAINTENANCE
+from bridge.core.offers import Rule
 from bridge.errors import BridgeError, UnreadableEvent
 from bridge.platforms import medusa
 from bridge.rules.orders import OrderFacts
@@ -51,6 +52,18 @@ def upkeep(act: Callable[[], None]) -> Callable[[], None]:
 def sweep_holds() -> None:
     """Tidy up lapsed holds, a short transaction at a time."""
     _repeat(holds.expire_holds)
+
+
+@upkeep
+def tend_waitlist() -> None:
+    """Offer what is free and somebody waits for, by the settings as they are; close entries that wait for nothing.
+
+    Seats that are given back are offered at once by the ledger: this is for settings and clocks that changed.
+    """
+    with db.transaction() as conn:
+        offers.keep_rule(conn, Rule.from_config(settings()))
+        offers.offer_waiting(conn)
+    _repeat(offers.expire_entries)
 
 
 @upkeep

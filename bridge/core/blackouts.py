@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from bridge import db, sql
-from bridge.core import closures
+from bridge.core import closures, offers
 from bridge.core.closures import Days
 from bridge.db import Connection
 from bridge.errors import BlackoutNotFound, ResourceNotFound
@@ -95,9 +95,11 @@ def list_blackouts(
 
 
 def delete_blackout(conn: Connection, blackout_id: str) -> None:
-    """Sell these days again, as far as nothing else closes them. Raises BlackoutNotFound."""
-    if not conn.execute(queries.delete_blackout, {"blackout_id": blackout_id}).rowcount:
+    """Sell these days again, as far as nothing else closes them: first to those who wait. Raises BlackoutNotFound."""
+    ended = conn.execute(queries.delete_blackout, {"blackout_id": blackout_id}).fetchone()
+    if ended is None:
         raise BlackoutNotFound
+    offers.offer_opened(conn, tour_id=ended["resource_id"], starts_on=ended["starts_on"], ends_on=ended["ends_on"])
 
 
 def _insert(conn: Connection, days: Days, reason: str | None) -> Blackout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,11 @@ def show_time(instant: datetime, time_zone: str) -> str:
     return f"{local:%A} {local.day} {local:%B %Y, %H:%M} ({time_zone})"
 
 
+def show_day(day: date) -> str:
+    """A date as people read it: Friday 25 December 2026."""
+    return f"{day:%A} {day.day} {day:%B %Y}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -57,5 +62,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"money": show_money, "time": show_time}
+    environment.filters |= {"money": show_money, "time": show_time, "day": show_day}
     return environment

@@ -23,4 +23,5 @@ WHERE b.deleted_at IS NULL
     AND (%(end_date)s::date IS NULL OR b.starts_on <= %(end_date)s);
 
 -- name: delete_blackout
-UPDATE blackout SET deleted_at = clock_timestamp() WHERE id = %(blackout_id)s AND deleted_at IS NULL;
+UPDATE blackout SET deleted_at = clock_timestamp() WHERE id = %(blackout_id)s AND deleted_at IS NULL
+RETURNING resource_id, starts_on, ends_on;

@@ -1,6 +1,7 @@
 -- How much of each wanted slot may still be sold, and why not more. The one rule: availability is shown, holds are
 -- glanced at and decided, and late orders are served by it. A held claim that has lapsed counts as free the second it
--- lapses. Reads only; whoever decides on the answer has locked the capacity rows before.
+-- lapses; but where somebody waits for a seat it is theirs, and not for sale until it has been offered to them.
+-- Reads only; whoever decides on the answer has locked the capacity rows before.
 CREATE OR REPLACE FUNCTION free_slots(p_resources text[], p_slots bigint[])
 RETURNS TABLE (resource_id text, slot_no bigint, on_date date, max_capacity integer, free integer, reason text)
 LANGUAGE plpgsql ROWS 3 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -21,6 +22,7 @@ BEGIN
         SELECT sum(k.quantity) AS lapsed FROM claim k
         WHERE c.held > 0 AND k.resource_id = w.resource_id AND k.slot_no = w.slot_no
             AND k.state = 'held' AND k.expires_at <= now()
+        HAVING count(*) > 0 AND NOT seats_waited_for(ARRAY[w.resource_id], ARRAY[w.slot_no])
     ) k ON c.held > 0
     LEFT JOIN LATERAL (
         SELECT true AS closes FROM blackout b

@@ -1,8 +1,12 @@
--- Gives back what has lapsed on these slots, exactly once, except the claims of the holds in p_keep.
+-- Gives back what has lapsed on these slots, exactly once, except the claims of the holds in p_keep. Whoever waits for a
+-- seat gets it in the same act.
 -- The caller has locked the slots' capacity rows. Per claim, not per hold: a hold's other slots are not ours to lock.
 CREATE OR REPLACE FUNCTION expire_claims(p_resources text[], p_slots bigint[], p_keep text[] DEFAULT '{}')
 RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_resources text[];
+    v_slots bigint[];
 BEGIN
     WITH lapsed AS (
         UPDATE claim k SET state = 'expired', expires_at = NULL
@@ -17,7 +21,12 @@ BEGIN
             held = c.held - f.quantity,
             overbooked = least(c.overbooked, greatest(0, c.held - f.quantity + c.allocated - c.max_capacity))
         FROM freed f WHERE c.resource_id = f.resource_id AND c.slot_no = f.slot_no
+    ), noted AS (
+        INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
+        SELECT l.hold_id, l.resource_id, l.slot_no, -l.quantity, 0, 'expire', 'clock' FROM lapsed l
     )
-    INSERT INTO journal (hold_id, resource_id, slot_no, held_change, allocated_change, cause, actor)
-    SELECT l.hold_id, l.resource_id, l.slot_no, -l.quantity, 0, 'expire', 'clock' FROM lapsed l;
+    SELECT array_agg(f.resource_id), array_agg(f.slot_no) INTO v_resources, v_slots FROM freed f;
+    IF v_resources IS NOT NULL THEN
+        PERFORM offer_places(v_resources, v_slots);
+    END IF;
 END $$;

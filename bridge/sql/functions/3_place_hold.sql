@@ -50,7 +50,12 @@ BEGIN
     PERFORM FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
     JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
     WHERE c.held + c.allocated + w.quantity > c.max_capacity;
-    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities);
+    -- But what has lapsed where somebody waits is handed to them under the lock, though nobody sweeps.
+    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities)
+        AND NOT (seats_waited_for(p_resources, p_slots) AND EXISTS (
+            SELECT FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+            JOIN claim k ON k.resource_id = w.resource_id AND k.slot_no = w.slot_no
+            WHERE k.state = 'held' AND k.expires_at <= now()));
 
     IF NOT v_short THEN
         PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)

@@ -17,6 +17,8 @@ DECLARE
     v_resources text[];
     v_slots bigint[];
     v_answer jsonb;
+    v_freed_resources text[];
+    v_freed_slots bigint[];
 BEGIN
     SELECT array_agg(u.resource_id), array_agg(u.slot_no) INTO v_resources, v_slots
     FROM (
@@ -126,6 +128,16 @@ BEGIN
                 'available', coalesce(g.free, 0), 'reason', g.reason
             ) ORDER BY g.resource_id, g.slot_no)
             FROM granted g WHERE g.got < g.wanted), '[]'::jsonb)
-    ) INTO v_answer;
+    ), f.resources, f.slots INTO v_answer, v_freed_resources, v_freed_slots
+    FROM (
+        SELECT array_agg(n.resource_id) AS resources, array_agg(n.slot_no) AS slots FROM (
+            SELECT m.resource_id, m.slot_no FROM moved m
+            GROUP BY 1, 2 HAVING sum(m.held_change + m.allocated_change) < 0
+        ) n
+    ) f;
+    -- What is given back is theirs who wait for it, before the public sees it.
+    IF v_freed_resources IS NOT NULL THEN
+        PERFORM offer_places(v_freed_resources, v_freed_slots);
+    END IF;
     RETURN v_answer;
 END $$;
