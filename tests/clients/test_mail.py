@@ -22,7 +22,11 @@ class FakeSmtp:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
-        conn, _address = self.listener.accept()
+        while True:
+            conn, _address = self.listener.accept()
+            self._talk(conn)
+
+    def _talk(self, conn):
         with conn, conn.makefile("rwb") as stream:
             self._say(stream, self.answers.get("hello", "220 hello"))
             in_data = False

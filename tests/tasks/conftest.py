@@ -96,18 +96,24 @@ def purge(broker_url: str) -> None:
 @contextmanager
 def running(settings: Config, *kinds: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """`python -m bridge <kind>` for each kind, killed with all its children at the end."""
+    with ExitStack() as stack:
+        yield {kind: stack.enter_context(started(settings, [sys.executable, "-m", "bridge", kind])) for kind in kinds}
+
+
+@contextmanager
+def started(settings: Config, argv: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with these settings, killed with all its children at the end."""
     names = ("database_url", "broker_url", "admin_api_key", "secret_key", "medusa_jwt_secret", "sweep_seconds")
+    names += ("worker_processes", "medusa_url", "medusa_api_key", "smtp_url", "port")
     given = {name.upper(): str(getattr(settings, name)) for name in names}
     secrets = ",".join(settings.webhook_secrets)
-    env = {**os.environ, **given, "WEBHOOK_SECRETS": secrets, "LOG_LEVEL": "warning"}
-    with ExitStack() as stack:
-        started = {}
-        for kind in kinds:
-            argv = [sys.executable, "-m", "bridge", kind]
-            # A session of its own: signals go to it and all its children, as the supervisor sends them.
-            started[kind] = subprocess.Popen(argv, env=env, start_new_session=True)
-            stack.callback(stop, started[kind], signal.SIGKILL)
-        yield started
+    env = {**os.environ, **given, "WEBHOOK_SECRETS": secrets, "LOG_LEVEL": "warning", **environment}
+    # A session of its own: signals go to it and all its children, as the supervisor sends them.
+    process = subprocess.Popen(argv, env=env, start_new_session=True)
+    try:
+        yield process
+    finally:
+        stop(process, signal.SIGKILL)
 
 
 def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
