@@ -16,10 +16,10 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 
-from bridge import sql
+from bridge import connections, sql
 from bridge.errors import InvalidSetting, Unavailable
 
-Connection = psycopg.Connection[DictRow]
+Connection = connections.Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number does, as long as everybody who migrates takes the same.
@@ -45,7 +45,7 @@ def configure(database_url: str) -> None:
 def connect(database_url: str | None = None, *, timeout: int = 5) -> Connection:
     """A new connection in autocommit mode. Raises Unavailable when the database cannot be reached, InvalidSetting."""
     try:
-        return psycopg.connect(
+        return Connection.connect(
             database_url or _url,
             autocommit=True,
             row_factory=dict_row,

@@ -38,9 +38,10 @@ def read_days(
 ) -> Availability:
     """Every date from `start_date` to `end_date`, inclusive. One statement. Raises ResourceNotFound."""
     first, last = day_slot(start_date), day_slot(end_date)
-    row = conn.execute(queries.read_days, {"resource_id": resource_id, "first": first, "last": last}).fetchone()
-    if row is None:
+    rows = conn.fetch(queries.read_days, {"resource_id": resource_id, "first": first, "last": last})
+    if not rows:
         raise ResourceNotFound
+    row = rows[0]
     days = [
         _day(start_date + timedelta(days=n), maximum, free, reason, is_past=first + n < row["today"], quantity=quantity)
         for n, (maximum, free, reason) in enumerate(zip(row["max_capacity"], row["free"], row["reasons"], strict=True))

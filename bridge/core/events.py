@@ -12,7 +12,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from bridge import outbox, sql
-from bridge.db import Connection, one
+from bridge.db import Connection
 from bridge.errors import BridgeError, UnreadableEvent, WorkerLost
 from bridge.ids import new_id
 
@@ -101,25 +101,23 @@ def receive_event(
 
     One statement, so that it may run in `db.statement()`.
     """
-    row = one(
-        conn.execute(
-            _sql.receive_event,
-            {
-                "id": new_id("evt"),
-                "source": source,
-                "dedupe_key": dedupe_key,
-                "type": type,
-                "queue": EVENTS,
-                "order_id": order_id,
-                "status": status,
-                "outcome": outcome,
-                "raw": raw,
-                "headers": Jsonb(headers),
-                "error_code": error_code,
-                "error": error and redact(error),
-                "request_id": request_id,
-            },
-        )
+    [row] = conn.fetch(
+        _sql.receive_event,
+        {
+            "id": new_id("evt"),
+            "source": source,
+            "dedupe_key": dedupe_key,
+            "type": type,
+            "queue": EVENTS,
+            "order_id": order_id,
+            "status": status,
+            "outcome": outcome,
+            "raw": raw,
+            "headers": Jsonb(headers),
+            "error_code": error_code,
+            "error": error and redact(error),
+            "request_id": request_id,
+        },
     )
     return Receipt(row["id"], row["duplicate"])
 

@@ -87,23 +87,21 @@ def place_hold(
     does not say. Raises ResourceNotFound, PastDates, BlackedOut, InsufficientCapacity, IdempotencyTokenReused.
     """
     slots = day_slots(dates)
-    answer = db.one(
-        conn.execute(
-            queries.place_hold,
-            {
-                "hold_id": new_id("hold"),
-                "idempotency_token": idempotency_token,
-                "request_hash": _hash(resource_id, slots, quantity, customer_email, metadata),
-                "booking_number": booking_number,
-                "resource_id": resource_id,
-                "quantity": quantity,
-                "customer_email": customer_email,
-                "metadata": Jsonb(metadata),
-                "term": term,
-                "hard_term": hard_term,
-                "slots": slots,
-            },
-        )
+    [answer] = conn.fetch(
+        queries.place_hold,
+        {
+            "hold_id": new_id("hold"),
+            "idempotency_token": idempotency_token,
+            "request_hash": _hash(resource_id, slots, quantity, customer_email, metadata),
+            "booking_number": booking_number,
+            "resource_id": resource_id,
+            "quantity": quantity,
+            "customer_email": customer_email,
+            "metadata": Jsonb(metadata),
+            "term": term,
+            "hard_term": hard_term,
+            "slots": slots,
+        },
     )
     if answer["outcome"] == "replayed":
         return Placed(get_hold(conn, answer["hold_id"]), is_replay=True)
@@ -157,18 +155,16 @@ def confirm_hold(
     A hold that lapsed is taken again where there is room. Raises HoldNotFound, HoldReleased, AlreadyConfirmed, and
     HoldExpired when it lapsed and its place is gone.
     """
-    answer = db.one(
-        conn.execute(
-            queries.confirm_hold,
-            {
-                "hold_id": hold_id,
-                "allocation_id": new_id("alloc"),
-                "source": source,
-                "order_id": order_id,
-                "line_item_id": line_item_id,
-                "actor": actor,
-            },
-        )
+    [answer] = conn.fetch(
+        queries.confirm_hold,
+        {
+            "hold_id": hold_id,
+            "allocation_id": new_id("alloc"),
+            "source": source,
+            "order_id": order_id,
+            "line_item_id": line_item_id,
+            "actor": actor,
+        },
     )
     match answer["outcome"]:
         case "not_found":
@@ -190,7 +186,7 @@ def release_hold(
     Raises HoldNotFound, HoldNotActive, WrongCustomer.
     """
     values = {"hold_id": hold_id, "customer_email": customer_email or None, "reason": reason, "actor": actor}
-    answer = db.one(conn.execute(queries.release_hold, values))
+    [answer] = conn.fetch(queries.release_hold, values)
     if answer["outcome"] != "released":
         raise {
             "not_found": errors.HoldNotFound,

@@ -10,6 +10,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r"%(?:\((?P<name>\w+)\)s|%)")
 
 
 @cache
@@ -22,6 +23,20 @@ def read_queries(path: Path) -> dict[str, str]:
     """Name and text of every query of a file, in the order of the file."""
     parts = _NAME.split(path.read_text())
     return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def number_parameters(query: str) -> tuple[str, list[str]]:
+    """The query with PostgreSQL's own parameters, and which value each takes: `%(name)s` is `$1`, and `$1` again."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found["name"] is None:
+            return "%"
+        if found["name"] not in names:
+            names.append(found["name"])
+        return f"${names.index(found['name']) + 1}"
+
+    return _PARAMETER.sub(number, query), names
 
 
 def read_functions() -> list[tuple[str, str]]:

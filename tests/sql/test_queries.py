@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import count
 
 import psycopg
 import pytest
@@ -17,22 +16,10 @@ QUERIES = {
     for name, text in sql.read_queries(path).items()
 }
 FUNCTIONS = dict(sql.read_functions())
-_PARAMETER = re.compile(r"%(?:\((?P<name>\w+)\)s|%)")
 
 
 def numbered(query: str) -> str:
-    """The query with PostgreSQL's own parameters: `%(name)s` is `$1`, the same name the same number."""
-    numbers: dict[str, int] = {}
-    fresh = count(1)
-
-    def place(found: re.Match[str]) -> str:
-        if found["name"] is None:
-            return "%"
-        if found["name"] not in numbers:
-            numbers[found["name"]] = next(fresh)
-        return f"${numbers[found['name']]}"
-
-    return _PARAMETER.sub(place, query)
+    return sql.number_parameters(query)[0]
 
 
 @pytest.mark.parametrize("name", QUERIES)
