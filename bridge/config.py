@@ -75,6 +75,7 @@ class Config:
     waitlist_auto_process: bool = True
     # How often freed seats may pass a party that needs more of them, before it may collect them; 0: never.
     waitlist_patience: int = 3
+    reminder_hours: Decimal = Decimal(24)  # Before a departure; 0 sends none.
     default_child_discount: Decimal = Decimal("0.30")
     tax_rate: Decimal = Decimal("0.10")
     infant_max_age: int = 2

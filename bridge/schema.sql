@@ -1472,6 +1472,22 @@ CREATE TABLE public.slot (
     CONSTRAINT slot_price_not_negative CHECK ((price_per_person >= (0)::numeric))
 );
 
+CREATE TABLE public.slot_cancellation (
+    slot_no bigint NOT NULL,
+    reason text NOT NULL,
+    alternative_slot_no bigint,
+    actor text NOT NULL,
+    bookings integer NOT NULL,
+    cancelled integer DEFAULT 0 NOT NULL,
+    moved integer DEFAULT 0 NOT NULL,
+    holds_released integer DEFAULT 0 NOT NULL,
+    refunds integer DEFAULT 0 NOT NULL,
+    waitlist_closed integer DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT slot_cancellation_elsewhere CHECK ((alternative_slot_no <> slot_no))
+);
+
 ALTER TABLE public.slot ALTER COLUMN slot_no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.slot_slot_no_seq
     START WITH 1
@@ -1611,6 +1627,9 @@ ALTER TABLE ONLY public.schedule
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.slot_cancellation
+    ADD CONSTRAINT slot_cancellation_pkey PRIMARY KEY (slot_no);
+
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_id UNIQUE (id);
 
@@ -1646,6 +1665,8 @@ CREATE INDEX booking_by_slot ON public.booking USING btree (slot_no);
 CREATE INDEX booking_change_by_booking ON public.booking_change USING btree (booking_id, n);
 
 CREATE INDEX booking_recent ON public.booking USING btree (created_at DESC, id DESC);
+
+CREATE INDEX booking_to_travel ON public.booking USING btree (slot_no) WHERE (status = 'confirmed'::public.booking_status);
 
 CREATE INDEX claim_allocated ON public.claim USING btree (resource_id, slot_no) WHERE (state = 'allocated'::public.claim_state);
 
@@ -1782,6 +1803,12 @@ ALTER TABLE ONLY public.shortfall
 
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_source_order_id_fkey FOREIGN KEY (source, order_id) REFERENCES public.platform_order(source, id);
+
+ALTER TABLE ONLY public.slot_cancellation
+    ADD CONSTRAINT slot_cancellation_alternative_slot_no_fkey FOREIGN KEY (alternative_slot_no) REFERENCES public.slot(slot_no);
+
+ALTER TABLE ONLY public.slot_cancellation
+    ADD CONSTRAINT slot_cancellation_slot_no_fkey FOREIGN KEY (slot_no) REFERENCES public.slot(slot_no);
 
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);

@@ -12,7 +12,7 @@ import structlog
 
 from bridge import db
 from bridge.clients.medusa import Medusa
-from bridge.core import audits, events, failures, holds, idempotency, offers
+from bridge.core import audits, events, failures, holds, idempotency, offers, travel
 from bridge.core.events import MAINTENANCE
 from bridge.core.offers import Rule
 from bridge.errors import BridgeError, UnreadableEvent
@@ -64,6 +64,15 @@ def tend_waitlist() -> None:
         offers.keep_rule(conn, Rule.from_config(settings()))
         offers.offer_waiting(conn)
     _repeat(offers.expire_entries)
+
+
+@upkeep
+def follow_travel() -> None:
+    """Remind those who leave soon; complete the bookings of those who have travelled."""
+    before = timedelta(hours=float(settings().reminder_hours))
+    if before:
+        _repeat(lambda conn, limit: travel.owe_reminders(conn, before=before, limit=limit))
+    _repeat(travel.complete_bookings)
 
 
 @upkeep

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from bridge.core import takes, waitlist
+from bridge.core import holds, takes, waitlist
 from bridge.core.takes import Take
 from bridge.core.waitlist import Entry
 from bridge.db import Connection
@@ -115,3 +115,30 @@ def lapse_offer(conn: Connection, entry: Entry) -> None:
         " WHERE id = %s AND collects_until IS NOT NULL",
     ):
         conn.execute(statement, [entry.id])
+
+
+def make_booking(conn: Connection, tour_id: str, slot_no: int, seats: int = 1, **fields: Any) -> str:
+    """A pending booking, or with an `order_id` one that was paid for; its id."""
+    hold_id = take(conn, tour_id, slot_no, seats, kind="booking")
+    booking_id = new_id("book")
+    conn.execute(
+        "INSERT INTO booking (id, reference, resource_id, slot_no, hold_id, source, num_adults, num_children,"
+        " num_infants, seats, currency_code, price_per_adult, price_per_child, price_per_infant, subtotal,"
+        " discount_amount, tax_rate, tax_amount, total_amount, customer_name, customer_email)"
+        " VALUES (%(id)s, %(reference)s, %(tour_id)s, %(slot_no)s, %(hold_id)s, 'web', %(seats)s, 0, 0, %(seats)s,"
+        " 'aud', 75, 52.5, 0, 75 * %(seats)s, 0, 0.1, 7.5 * %(seats)s, 82.5 * %(seats)s, 'Ada Lovelace', %(email)s)",
+        {
+            "id": booking_id,
+            "reference": f"ST-{booking_id[-12:]}",
+            "tour_id": tour_id,
+            "slot_no": slot_no,
+            "hold_id": hold_id,
+            "seats": seats,
+            "email": fields.get("customer_email", "ada@example.test"),
+        },
+    )
+    if order_id := fields.get("order_id"):
+        # Whoever reconciles an order locks its row.
+        conn.execute("INSERT INTO platform_order (source, id) VALUES ('medusa', %s) ON CONFLICT DO NOTHING", [order_id])
+        holds.confirm_hold(conn, hold_id, order_id=order_id, line_item_id=f"line_{booking_id}", actor="tests")
+    return booking_id

@@ -73,6 +73,38 @@ class Booking:
         return self.num_adults + self.num_children + self.num_infants
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A line of a booking's log. The numbers of one booking's changes rise."""
+
+    n: int
+    modification_type: str
+    old_value: dict[str, Any]
+    new_value: dict[str, Any]
+    reason: str | None
+    created_at: datetime
+
+    @property
+    def what(self) -> str:
+        """What it made of the booking: confirmed, changed, cancelled, completed, no_show, refunded."""
+        if self.modification_type in {"status_change", "cancellation"}:
+            return str(self.new_value["status"])
+        return "changed"
+
+    @property
+    def letter(self) -> str:
+        """Which letter tells of it."""
+        if self.new_value.get("because") == "departure_cancelled":
+            return "departure_cancelled" if self.what == "cancelled" else "departure_moved"
+        return self.what
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When the departure leaves that the booking was moved from, where the log says it."""
+        starts_at = self.old_value.get("starts_at")
+        return datetime.fromisoformat(starts_at) if starts_at else None
+
+
 def get_booking(conn: Connection, booking_id: str | None = None, *, reference: str | None = None) -> Booking:
     """The booking by its id or its reference. Raises BookingNotFound."""
     with conn.cursor(row_factory=class_row(Booking)) as cursor:
@@ -83,12 +115,10 @@ def get_booking(conn: Connection, booking_id: str | None = None, *, reference: s
     return booking
 
 
-def describe_change(conn: Connection, booking_id: str, change: int) -> str:
-    """What the change numbered so made of the booking: confirmed, changed, cancelled, completed, no_show, refunded."""
-    row = db.one(conn.execute(queries.find_change, {"booking_id": booking_id, "n": change}))
-    if row["modification_type"] in {"status_change", "cancellation"}:
-        return str(row["new_value"]["status"])
-    return "changed"
+def get_change(conn: Connection, booking_id: str, n: int) -> Change:
+    """The change numbered so in the log of the booking."""
+    row = db.one(conn.execute(queries.find_change, {"booking_id": booking_id, "n": n}))
+    return Change(n=n, **row)
 
 
 def to_json(booking: Booking) -> dict[str, Any]:

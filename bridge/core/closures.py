@@ -74,6 +74,12 @@ def lock_live_holds(conn: Connection, days: Days, *, booked: bool = False) -> li
     raise Unavailable("Too many people want these days right now; try again.")
 
 
+def lock_holds(conn: Connection, hold_ids: Sequence[str]) -> None:
+    """Lock these holds, and before them the orders they became part of, each in the order of everybody."""
+    conn.execute(queries.lock_orders, {"hold_ids": list(hold_ids)})
+    conn.execute(queries.lock_holds, {"hold_ids": list(hold_ids)})
+
+
 def let_go(conn: Connection, hold_ids: Sequence[str], *, cause: str, actor: str) -> LetGo:
     """Release these holds whole and cancel their allocations. The caller has locked them with `lock_live_holds`."""
     ledger.settle(conn, hold_ids, cause=cause, actor=actor)

@@ -53,6 +53,16 @@ def show_day(day: date) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
 
 
+def show_party(booking: Any) -> str:
+    """Who travels, by `num_adults`, `num_children` and `num_infants`: 2 adults, 1 child."""
+    kinds = [
+        (booking.num_adults, "adult", "adults"),
+        (booking.num_children, "child", "children"),
+        (booking.num_infants, "infant", "infants"),
+    ]
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in kinds if count)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -62,5 +72,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"money": show_money, "time": show_time, "day": show_day}
+    environment.filters |= {"money": show_money, "time": show_time, "day": show_day, "party": show_party}
     return environment

@@ -19,5 +19,5 @@ LEFT JOIN allocation a ON a.hold_id = b.hold_id
 WHERE b.id = %(booking_id)s::text OR b.reference = %(reference)s::text;
 
 -- name: find_change
-SELECT c.modification_type, c.old_value, c.new_value FROM booking_change c
+SELECT c.modification_type, c.old_value, c.new_value, c.reason, c.created_at FROM booking_change c
 WHERE c.booking_id = %(booking_id)s AND c.n = %(n)s;
