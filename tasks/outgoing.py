@@ -12,7 +12,7 @@ from bridge.clients.medusa import Medusa
 from bridge.core import events
 from bridge.core.events import Event, Status
 from bridge.errors import PlatformRefused, UnreadableEvent
-from tasks import bookings, cancellations, event_task, settings, waitlist
+from tasks import bookings, event_task, settings, slot_cancellations, waitlist
 
 Done = tuple[Status, str]
 
@@ -129,5 +129,5 @@ WORK: dict[str, Callable[[Event, dict[str, Any]], Done]] = {
     "booking.notify": bookings.tell,
     "booking.remind": bookings.remind,
     "waitlist.notify": waitlist.tell,
-    "slot.cancel": cancellations.carry_on,
+    "slot.cancel": slot_cancellations.carry_on,
 }

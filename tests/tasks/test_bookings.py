@@ -8,7 +8,7 @@ import pytest
 from icalendar import Calendar
 
 from bridge import db
-from bridge.core import bookings, cancellations, holds, travel
+from bridge.core import bookings, holds, slot_cancellations, travel
 from bridge.ids import new_id
 from tasks.maintenance import follow_travel, tend_waitlist
 from tasks.outgoing import do_work
@@ -92,10 +92,14 @@ def test_calendar_files_of_a_booking_follow_each_other_and_the_last_takes_it_off
     work_off("booking.notify")
     with db.transaction() as conn:
         slot_id = slot_id_of(conn, slot_no)
-        cancellations.begin(conn, slot_id, reason="Storm", alternative_slot_id=slot_id_of(conn, other), actor="key:1")
+        slot_cancellations.begin(
+            conn, slot_id, reason="Storm", alternative_slot_id=slot_id_of(conn, other), actor="key:1"
+        )
     work_off("slot.cancel", "booking.notify")
     with db.transaction() as conn:
-        cancellations.begin(conn, slot_id_of(conn, other), reason="More storm", alternative_slot_id=None, actor="key:1")
+        slot_cancellations.begin(
+            conn, slot_id_of(conn, other), reason="More storm", alternative_slot_id=None, actor="key:1"
+        )
     work_off("slot.cancel", "booking.notify")
 
     confirmed, moved, cancelled = letters()
@@ -191,15 +195,15 @@ def test_a_worker_deals_with_what_another_left_of_a_cancelled_departure(letters,
     with db.transaction() as conn:
         made = [make_booking(conn, tour_id, slot_no) for _ in range(5)]
         slot_id = slot_id_of(conn, slot_no)
-        cancellations.begin(conn, slot_id, reason="Storm", alternative_slot_id=None, actor="key:1")
+        slot_cancellations.begin(conn, slot_id, reason="Storm", alternative_slot_id=None, actor="key:1")
     with db.transaction() as conn:
-        cancellations.take_step(conn, slot_no, limit=2)  # And then it died.
-        half = cancellations.get_cancellation(conn, slot_id)
+        slot_cancellations.take_step(conn, slot_no, limit=2)  # And then it died.
+        half = slot_cancellations.get_cancellation(conn, slot_id)
 
     work_off("slot.cancel")
 
     with db.transaction() as conn:
-        done = cancellations.get_cancellation(conn, slot_id)
+        done = slot_cancellations.get_cancellation(conn, slot_id)
         stand = {bookings.get_booking(conn, booking_id).status for booking_id in made}
     assert (half.status, half.cancelled) == ("running", 2)
     assert (done.status, done.cancelled) == ("done", 5)
@@ -212,8 +216,10 @@ def test_work_that_takes_too_long_is_continued_as_another_piece(letters, tour, m
     tour_id, slot_no = tour
     with db.transaction() as conn:
         make_booking(conn, tour_id, slot_no)
-        cancellations.begin(conn, slot_id_of(conn, slot_no), reason="Storm", alternative_slot_id=None, actor="key:1")
-    monkeypatch.setattr("tasks.cancellations.BUDGET_SECONDS", -1)
+        slot_cancellations.begin(
+            conn, slot_id_of(conn, slot_no), reason="Storm", alternative_slot_id=None, actor="key:1"
+        )
+    monkeypatch.setattr("tasks.slot_cancellations.BUDGET_SECONDS", -1)
     (first,) = pending("slot.cancel")
     do_work(first)
     monkeypatch.undo()
@@ -223,7 +229,7 @@ def test_work_that_takes_too_long_is_continued_as_another_piece(letters, tour, m
 
     assert rest != first
     with db.transaction() as conn:
-        assert cancellations.get_cancellation(conn, slot_id_of(conn, slot_no)).status == "done"
+        assert slot_cancellations.get_cancellation(conn, slot_id_of(conn, slot_no)).status == "done"
 
 
 # -- the waitlist ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from bridge.core import bookings, cancellations, holds, takes, waitlist
+from bridge.core import bookings, holds, slot_cancellations, takes, waitlist
 from bridge.db import Connection
 from bridge.errors import InvalidData, SlotCancelled, SlotNotFound
 from bridge.ids import new_id
@@ -14,14 +14,16 @@ from tests.factories import counters
 from tests.waiting import make_booking, make_slot, make_tour, slot_id_of, statuses, take, wait
 
 
-def cancel(conn: Connection, slot_no: int, *, to: int | None = None, limit: int = 100) -> cancellations.Cancellation:
+def cancel(
+    conn: Connection, slot_no: int, *, to: int | None = None, limit: int = 100
+) -> slot_cancellations.Cancellation:
     """Cancel a departure, with all the steps a worker takes."""
     slot_id = slot_id_of(conn, slot_no)
     alternative = slot_id_of(conn, to) if to else None
-    cancellations.begin(conn, slot_id, reason="Storm", alternative_slot_id=alternative, actor="key:1")
-    while cancellations.take_step(conn, slot_no, limit=limit):
+    slot_cancellations.begin(conn, slot_id, reason="Storm", alternative_slot_id=alternative, actor="key:1")
+    while slot_cancellations.take_step(conn, slot_no, limit=limit):
         pass
-    return cancellations.get_cancellation(conn, slot_id)
+    return slot_cancellations.get_cancellation(conn, slot_id)
 
 
 def owed(conn: Connection, slot_no: int) -> list[dict[str, object]]:
@@ -37,7 +39,7 @@ def test_nothing_is_sold_of_it_from_the_first_moment(conn: Connection) -> None:
     tour_id = make_tour(conn)
     slot_no = make_slot(conn, tour_id, capacity=5)
 
-    cancellations.begin(conn, slot_id_of(conn, slot_no), reason="Storm", alternative_slot_id=None, actor="key:1")
+    slot_cancellations.begin(conn, slot_id_of(conn, slot_no), reason="Storm", alternative_slot_id=None, actor="key:1")
 
     with pytest.raises(takes.Short):
         take(conn, tour_id, slot_no)
@@ -90,7 +92,7 @@ def test_dry_run_says_what_it_would_do_and_changes_nothing(conn: Connection) -> 
     take(conn, tour_id, slot_no)
     before = counters(conn, tour_id)
 
-    preview = cancellations.preview(conn, slot_id_of(conn, slot_no), alternative_slot_id=slot_id_of(conn, other))
+    preview = slot_cancellations.preview(conn, slot_id_of(conn, slot_no), alternative_slot_id=slot_id_of(conn, other))
 
     assert [(party.action, party.booking_id) for party in preview.parties] == [
         ("move", moved),
@@ -99,7 +101,7 @@ def test_dry_run_says_what_it_would_do_and_changes_nothing(conn: Connection) -> 
     ]
     assert counters(conn, tour_id) == before
     with pytest.raises(SlotNotFound):
-        cancellations.get_cancellation(conn, slot_id_of(conn, slot_no))
+        slot_cancellations.get_cancellation(conn, slot_id_of(conn, slot_no))
 
 
 def test_asked_again_it_says_how_far_it_is_and_another_wish_is_refused(conn: Connection) -> None:
@@ -108,13 +110,15 @@ def test_asked_again_it_says_how_far_it_is_and_another_wish_is_refused(conn: Con
     make_booking(conn, tour_id, slot_no)
     done = cancel(conn, slot_no)
 
-    again = cancellations.begin(
+    again = slot_cancellations.begin(
         conn, slot_id_of(conn, slot_no), reason="Storm", alternative_slot_id=None, actor="key:2"
     )
 
     assert again == done
     with pytest.raises(SlotCancelled):
-        cancellations.begin(conn, slot_id_of(conn, slot_no), reason="Whim", alternative_slot_id=None, actor="key:1")
+        slot_cancellations.begin(
+            conn, slot_id_of(conn, slot_no), reason="Whim", alternative_slot_id=None, actor="key:1"
+        )
 
 
 def test_a_step_taken_twice_does_nothing_more(conn: Connection) -> None:
@@ -123,8 +127,8 @@ def test_a_step_taken_twice_does_nothing_more(conn: Connection) -> None:
     make_booking(conn, tour_id, slot_no, order_id=new_id("order"))
     done = cancel(conn, slot_no)
 
-    assert cancellations.take_step(conn, slot_no) is False
-    assert cancellations.get_cancellation(conn, slot_id_of(conn, slot_no)) == done
+    assert slot_cancellations.take_step(conn, slot_no) is False
+    assert slot_cancellations.get_cancellation(conn, slot_id_of(conn, slot_no)) == done
     assert len(owed(conn, slot_no)) == 1
 
 
@@ -153,6 +157,6 @@ def test_the_alternative_must_be_another_departure_of_the_tour_that_runs(conn: C
         with pytest.raises(InvalidData):
             cancel(conn, slot_no, to=alternative)
     with pytest.raises(InvalidData):
-        cancellations.begin(
+        slot_cancellations.begin(
             conn, slot_id_of(conn, slot_no), reason="Storm", alternative_slot_id="slot_none", actor="key:1"
         )

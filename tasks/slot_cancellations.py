@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from bridge import db
-from bridge.core import cancellations
+from bridge.core import slot_cancellations
 from bridge.core.events import Event, Status
 from bridge.errors import UnreadableEvent
 
@@ -23,9 +23,9 @@ def carry_on(_event: Event, payload: dict[str, Any]) -> tuple[Status, str]:
     steps = 0
     while time.monotonic() < deadline:
         with db.transaction() as conn:
-            if not cancellations.take_step(conn, slot_no):
+            if not slot_cancellations.take_step(conn, slot_no):
                 return "applied", f"all is done, the last of it in {steps} steps"
         steps += 1
     with db.transaction() as conn:
-        cancellations.owe_steps(conn, slot_no, part=part + 1)
+        slot_cancellations.owe_steps(conn, slot_no, part=part + 1)
     return "applied", f"{steps} steps done; the rest is another piece of work"

@@ -1,4 +1,4 @@
-"""Cancellations: a departure that does not run is closed at once, and its bookings are dealt with in short steps.
+"""Slot cancellations: a departure that does not run is closed at once, and its bookings are dealt with in short steps.
 
 What is still to be done is what still stands on the departure, so whoever dies half way leaves the rest to the next.
 """
@@ -20,7 +20,7 @@ from bridge.core.slots import Slot
 from bridge.db import Connection
 from bridge.errors import InvalidData, SlotCancelled, SlotNotFound
 
-queries = sql.load("cancellations")
+queries = sql.load("slot_cancellations")
 
 # A step's locks are held for a fifth of a second: others who want these seats wait, and are not refused.
 STEP = 100
