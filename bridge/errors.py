@@ -268,6 +268,12 @@ class ScheduleNotFound(NotFound):
     code = "schedule_not_found"
 
 
+class ScheduleInactive(Conflict):
+    """The schedule is not active, so it has no departures."""
+
+    code = "schedule_inactive"
+
+
 class BookingNotFound(NotFound):
     """There is no such booking."""
 

@@ -7,28 +7,33 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Length, OneOf, Range
 
-from schemas.fields import BodyCount, BodyFlag, Instant, Metadata, Text
+from schemas.fields import BodyCount, BodyFlag, Instant, Metadata, Money, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
 
 TYPES = ("VEHICLE", "TOUR", "GUIDE", "STAFF")
 SHORTFALL_POLICIES = ("flag", "refund", "overbook", "alternatives")
 _LONGEST_HOLD_MINUTES = 7 * 24 * 60
+_LONGEST_NOTICE_HOURS = 366 * 24
 _SHORTEST_HOLD_MINUTES = 0.01  # Less than a second holds nothing.
 
 
-class Minutes(fields.Float):
-    """A number of minutes, fractions allowed."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=Range(min=_SHORTEST_HOLD_MINUTES, max=_LONGEST_HOLD_MINUTES), **kwargs)
+class Number(fields.Float):
+    """A JSON number, fractions allowed."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.make_error("invalid", input=value)
         number: float = super()._deserialize(value, attr, data, **kwargs)
         return number
+
+
+class Minutes(Number):
+    """A number of minutes, fractions allowed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Range(min=_SHORTEST_HOLD_MINUTES, max=_LONGEST_HOLD_MINUTES), **kwargs)
 
 
 class TimeZone(fields.String):
@@ -39,6 +44,20 @@ class TimeZone(fields.String):
         if name not in _time_zones():
             raise ValidationError("Not an IANA time zone.")
         return name
+
+
+class FeeSchema(Schema):
+    """Cancelled less than `hours_before` it begins, so many percent are kept."""
+
+    hours_before = Number(required=True, validate=Range(min=0, max=_LONGEST_NOTICE_HOURS))
+    percent = Number(required=True, validate=Range(min=0, max=100))
+
+
+class CancellationPolicySchema(Schema):
+    """Until when customers may cancel, and what that costs. Without fees it is free."""
+
+    deadline_hours = Number(load_default=0, validate=Range(min=0, max=_LONGEST_NOTICE_HOURS))
+    fees = fields.List(fields.Nested(FeeSchema), load_default=list, validate=Length(max=20))
 
 
 class CreateResourceSchema(Schema):
@@ -53,6 +72,11 @@ class CreateResourceSchema(Schema):
     hold_minutes = Minutes(allow_none=True, metadata={"description": "How long a hold lasts; null: HOLD_MINUTES."})
     shortfall_policy = fields.String(validate=OneOf(SHORTFALL_POLICIES))
     overbook_limit = BodyCount()
+    price_per_person = Money(allow_none=True, metadata={"description": "Of a tour; a schedule may have its own."})
+    infants_take_seats = BodyFlag(metadata={"description": "Of a tour; by default they sit on laps."})
+    cancellation_policy = fields.Nested(
+        CancellationPolicySchema, allow_none=True, metadata={"description": "null: free."}
+    )
 
 
 class UpdateResourceSchema(CreateResourceSchema):
@@ -95,6 +119,9 @@ class ResourceSchema(Schema):
     hold_minutes = fields.Float(allow_none=True)
     shortfall_policy = fields.String(metadata={"enum": list(SHORTFALL_POLICIES)})
     overbook_limit = fields.Integer()
+    price_per_person = Money(allow_none=True)
+    infants_take_seats = fields.Boolean()
+    cancellation_policy = fields.Dict(allow_none=True)
     created_at = Instant()
     updated_at = Instant()
     deleted_at = Instant(allow_none=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -31,6 +31,10 @@ class Blackout:
     end_date: date
     reason: str | None
     created_at: datetime | None
+    blackout_type: str = "custom"  # holiday, maintenance, weather, custom
+    name: str | None = None
+    description: str | None = None
+    is_active: bool = True  # One that is not closes nothing.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +58,30 @@ def create_blackout(
     reason: str | None = None,
     cancel_existing_holds: bool = False,
     dry_run: bool = False,
+    **named: Any,
 ) -> Effect:
     """Sell nothing of these days any more; `cancel_existing_holds` releases whole every live hold that touches them.
 
     A hold that is being placed meanwhile is either counted, and cancelled, or refused. With `dry_run` the same
-    numbers and no change. Raises ResourceNotFound.
+    numbers and no change. `named` are a blackout's blackout_type, name, description and is_active.
+    Raises ResourceNotFound.
     """
     if not closures.lock_resources(conn, resource_id) and resource_id is not None:
         raise ResourceNotFound
     days = Days(resource_id=resource_id, starts_on=start_date, ends_on=end_date)
+    wanted = Blackout(
+        id=None,
+        resource_id=resource_id,
+        start_date=start_date,
+        end_date=end_date,
+        reason=reason,
+        created_at=None,
+        **named,
+    )
     if dry_run:
-        wanted = Blackout(
-            id=None, resource_id=resource_id, start_date=start_date, end_date=end_date, reason=reason, created_at=None
-        )
         holds = closures.list_live_holds(conn, days)
         return _effect(conn, wanted, days, holds, cancelled=len(holds) if cancel_existing_holds else 0)
-    blackout = _insert(conn, days, reason)
+    blackout = _insert(conn, wanted)
     if not cancel_existing_holds:
         closures.lock_slots(conn, days)
         return _effect(conn, blackout, days, closures.list_live_holds(conn, days), cancelled=0)
@@ -86,9 +98,17 @@ def list_blackouts(
     resource_id: str | None = None,
     start_date: date | None = None,
     end_date: date | None = None,
+    blackout_type: str | None = None,
+    is_active: bool | None = None,
 ) -> tuple[list[Blackout], int]:
     """A page of blackouts that touch the range, by date, and how many there are in all."""
-    filters = {"resource_id": resource_id, "start_date": start_date, "end_date": end_date}
+    filters = {
+        "resource_id": resource_id,
+        "start_date": start_date,
+        "end_date": end_date,
+        "blackout_type": blackout_type,
+        "is_active": is_active,
+    }
     with conn.cursor(row_factory=class_row(Blackout)) as cursor:
         page = cursor.execute(queries.list_blackouts, {**filters, "limit": limit, "offset": offset}).fetchall()
     return page, db.one(conn.execute(queries.count_blackouts, filters))["count"]
@@ -102,17 +122,8 @@ def delete_blackout(conn: Connection, blackout_id: str) -> None:
     offers.offer_opened(conn, tour_id=ended["resource_id"], starts_on=ended["starts_on"], ends_on=ended["ends_on"])
 
 
-def _insert(conn: Connection, days: Days, reason: str | None) -> Blackout:
-    row = conn.execute(
-        queries.insert_blackout,
-        {
-            "id": new_id("blackout"),
-            "resource_id": days.resource_id,
-            "start_date": days.starts_on,
-            "end_date": days.ends_on,
-            "reason": reason,
-        },
-    )
+def _insert(conn: Connection, wanted: Blackout) -> Blackout:
+    row = conn.execute(queries.insert_blackout, asdict(wanted) | {"id": new_id("blackout")})
     return Blackout(**db.one(row))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -36,6 +37,9 @@ class Resource:
     hold_minutes: float | None
     shortfall_policy: str
     overbook_limit: int
+    price_per_person: Decimal | None
+    infants_take_seats: bool
+    cancellation_policy: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
@@ -62,6 +66,9 @@ def create_resource(
     hold_minutes: float | None = None,
     shortfall_policy: str = "flag",
     overbook_limit: int = 0,
+    price_per_person: Decimal | None = None,
+    infants_take_seats: bool = False,
+    cancellation_policy: Mapping[str, Any] | None = None,
 ) -> Resource:
     """A new resource, sold by the day, open on none yet. Raises InvalidData for a zone the database does not know."""
     _check_time_zone(conn, time_zone)
@@ -79,6 +86,9 @@ def create_resource(
             "hold_minutes": hold_minutes,
             "shortfall_policy": shortfall_policy,
             "overbook_limit": overbook_limit,
+            "price_per_person": price_per_person,
+            "infants_take_seats": infants_take_seats,
+            "cancellation_policy": _json(cancellation_policy),
         },
     )
     return get_resource(conn, resource_id)
@@ -126,7 +136,8 @@ def update_resource(conn: Connection, resource_id: str, *, changes: Mapping[str,
     if before.is_active and not changes.get("is_active", True):
         closures.lock_slots(conn, _upcoming_days(conn, resource_id))
     after = {**asdict(before), **changes}
-    conn.execute(queries.update_resource, {**after, "resource_id": resource_id, "metadata": Jsonb(after["metadata"])})
+    written = {"metadata": Jsonb(after["metadata"]), "cancellation_policy": _json(after["cancellation_policy"])}
+    conn.execute(queries.update_resource, {**after, **written, "resource_id": resource_id})
     return get_resource(conn, resource_id)
 
 
@@ -154,6 +165,10 @@ def lock_resource(conn: Connection, resource_id: str) -> Resource:
     if not closures.lock_resources(conn, resource_id):
         raise ResourceNotFound
     return get_resource(conn, resource_id)
+
+
+def _json(value: Mapping[str, Any] | None) -> Jsonb | None:
+    return None if value is None else Jsonb(value)
 
 
 def _upcoming_days(conn: Connection, resource_id: str) -> Days:

@@ -5,39 +5,18 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 # ISO 4217's minor units where they are not two digits. Currencies that are not in use any more are left out.
-_NO_DIGITS = frozenset(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ]
-)
-_THREE_DIGITS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
-_FOUR_DIGITS = frozenset(["CLF", "UYW"])
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_BY_CODE = {code: digits for digits, codes in _DIGITS.items() for code in codes.split()}
+_USUAL_DIGITS = 2
 
 
 def minor_digits(currency: str) -> int:
     """How many decimals the currency is paid in: 2 of most, 0 of yen, 3 of Bahraini dinar."""
-    code = currency.upper()
-    if code in _NO_DIGITS:
-        return 0
-    if code in _THREE_DIGITS:
-        return 3
-    return 4 if code in _FOUR_DIGITS else 2
+    return _BY_CODE.get(currency.upper(), _USUAL_DIGITS)
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:

@@ -14,19 +14,10 @@ from dateutil.rrule import rrulestr
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")  # Finer ones would be several departures at one start_time.
-_PARTS = [
-    "FREQ",
-    "INTERVAL",
-    "COUNT",
-    "UNTIL",
-    "WKST",
-    "BYDAY",
-    "BYMONTH",
-    "BYMONTHDAY",
-    "BYYEARDAY",
-    "BYWEEKNO",
-    "BYSETPOS",
-]
+_PARTS = (
+    *("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"),
+    *("BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"),
+)
 _LONGEST_RULE = 500
 _MOST_EXDATES = 366
 _LARGEST_NUMBER = 10_000  # Of COUNT and INTERVAL: 27 years of days.

@@ -13,7 +13,7 @@ GROUP BY r.id;
 
 -- name: find_blackout
 -- A blackout that closes a date, for the refusal.
-SELECT b.id, b.resource_id, b.starts_on AS start_date, b.ends_on AS end_date, b.reason FROM blackout b
-WHERE b.deleted_at IS NULL AND (b.resource_id = %(resource_id)s OR b.resource_id IS NULL)
+SELECT b.id, b.resource_id, b.starts_on AS start_date, b.ends_on AS end_date, coalesce(b.reason, b.name) AS reason FROM blackout b
+WHERE b.deleted_at IS NULL AND b.is_active AND (b.resource_id = %(resource_id)s OR b.resource_id IS NULL)
     AND %(on_date)s::date BETWEEN b.starts_on AND b.ends_on
 ORDER BY b.starts_on LIMIT 1;

@@ -1,19 +1,20 @@
 -- name: insert_resource
-INSERT INTO resource (id, type, name, description, metadata, is_active, time_zone, hold_minutes, shortfall_policy, overbook_limit)
+INSERT INTO resource (id, type, name, description, metadata, is_active, time_zone, hold_minutes, shortfall_policy, overbook_limit,
+    price_per_person, infants_take_seats, cancellation_policy)
 VALUES (%(id)s, %(type)s, %(name)s, %(description)s, %(metadata)s, %(is_active)s, %(time_zone)s, %(hold_minutes)s,
-    %(shortfall_policy)s, %(overbook_limit)s);
+    %(shortfall_policy)s, %(overbook_limit)s, %(price_per_person)s, %(infants_take_seats)s, %(cancellation_policy)s);
 
 -- name: find_resource
 -- Deleted ones too: staff still read them.
 SELECT r.id, r.type::text AS type, r.grain::text AS grain, r.name, r.description, r.metadata, r.is_active, r.time_zone,
     r.hold_minutes::float8 AS hold_minutes, r.shortfall_policy::text AS shortfall_policy, r.overbook_limit,
-    r.created_at, r.updated_at, r.deleted_at
+    r.price_per_person, r.infants_take_seats, r.cancellation_policy, r.created_at, r.updated_at, r.deleted_at
 FROM resource r WHERE r.id = %(resource_id)s;
 
 -- name: list_resources
 SELECT r.id, r.type::text AS type, r.grain::text AS grain, r.name, r.description, r.metadata, r.is_active, r.time_zone,
     r.hold_minutes::float8 AS hold_minutes, r.shortfall_policy::text AS shortfall_policy, r.overbook_limit,
-    r.created_at, r.updated_at, r.deleted_at
+    r.price_per_person, r.infants_take_seats, r.cancellation_policy, r.created_at, r.updated_at, r.deleted_at
 FROM resource r
 WHERE (%(include_deleted)s OR r.deleted_at IS NULL)
     AND (%(type)s::resource_type IS NULL OR r.type = %(type)s)
@@ -63,6 +64,9 @@ UPDATE resource SET
     hold_minutes = %(hold_minutes)s,
     shortfall_policy = %(shortfall_policy)s,
     overbook_limit = %(overbook_limit)s,
+    price_per_person = %(price_per_person)s,
+    infants_take_seats = %(infants_take_seats)s,
+    cancellation_policy = %(cancellation_policy)s,
     updated_at = clock_timestamp()
 WHERE id = %(resource_id)s;
 

@@ -26,7 +26,7 @@ BEGIN
     ) k ON c.held > 0
     LEFT JOIN LATERAL (
         SELECT true AS closes FROM blackout b
-        WHERE b.deleted_at IS NULL AND (b.resource_id = w.resource_id OR b.resource_id IS NULL)
+        WHERE b.deleted_at IS NULL AND b.is_active AND (b.resource_id = w.resource_id OR b.resource_id IS NULL)
             AND d.on_date BETWEEN b.starts_on AND b.ends_on
         LIMIT 1
     ) b ON true;

@@ -68,7 +68,7 @@ BEGIN
                 r.is_active AND r.deleted_at IS NULL AND NOT c.closed AND c.held + c.allocated + w.quantity <= c.max_capacity
                 AND NOT EXISTS (
                     SELECT FROM blackout b
-                    WHERE b.deleted_at IS NULL AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
+                    WHERE b.deleted_at IS NULL AND b.is_active AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
                         AND c.on_date BETWEEN b.starts_on AND b.ends_on))
         INTO v_short
         FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)
