@@ -21,6 +21,9 @@ SECRETS_FILE = "secrets.json"  # What embedded mode generated; kept between star
 SERVERS_FILE = "servers.json"  # Where the embedded servers listen, while they run.
 BROKER_SCHEMES = ("amqp://", "amqps://", "redis://", "rediss://", "valkey://")
 REQUIRED_BY_WEB = ("secret_key", "admin_api_key", "webhook_secrets")
+_PREFIX = re.compile(r"[A-Z0-9]{1,10}")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+_MOST_AHEAD = 10_000  # Days, or hours: more than anybody means, and less than a date overflows at.
 _PASSWORD = re.compile(r"(password=)('[^']*'|[^&\s]+)")
 
 
@@ -78,6 +81,7 @@ class Config:
     reminder_hours: Decimal = Decimal(24)  # Before a departure; 0 sends none.
     default_child_discount: Decimal = Decimal("0.30")
     tax_rate: Decimal = Decimal("0.10")
+    booking_reference_prefix: str = "ST"  # ST-20261224-7QK2WM
     infant_max_age: int = 2
     child_max_age: int = 12
 
@@ -168,10 +172,25 @@ class Config:
             raise InvalidSetting("PUBLIC_URL: it must start with http:// or https://")
         if self.checkout_url and "{cart_id}" not in self.checkout_url:
             raise InvalidSetting("CHECKOUT_URL: {cart_id} must stand in it")
+        self._check_tours()
         if not all(map(_is_webhook_secret, self.webhook_secrets)):
             raise InvalidSetting("WEBHOOK_SECRETS: each must be whsec_ and base64 after it")
         if self.rate_limits.lower() not in {"on", "off"}:
             _check_limits(self.rate_limits)
+
+    def _check_tours(self) -> None:
+        for name in ("default_child_discount", "tax_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidSetting(f"{name.upper()} must be from 0 to 1: 0.10 is 10 %")
+        if not 1 <= self.min_booking_size <= self.max_booking_size:
+            raise InvalidSetting("MIN_BOOKING_SIZE must be from 1 to MAX_BOOKING_SIZE")
+        for name in ("booking_advance_days", "booking_cutoff_hours"):
+            if not 0 <= getattr(self, name) <= _MOST_AHEAD:
+                raise InvalidSetting(f"{name.upper()} must be from 0 to {_MOST_AHEAD}")
+        if not _PREFIX.fullmatch(self.booking_reference_prefix):
+            raise InvalidSetting("BOOKING_REFERENCE_PREFIX must be 1 to 10 capital letters or digits")
+        if not _CURRENCY.fullmatch(self.default_currency):
+            raise InvalidSetting("DEFAULT_CURRENCY must be three letters, such as aud")
 
 
 def _check_limits(setting: str) -> None:

@@ -524,7 +524,7 @@ BEGIN
     ) k ON c.held > 0
     LEFT JOIN LATERAL (
         SELECT true AS closes FROM blackout b
-        WHERE b.deleted_at IS NULL AND (b.resource_id = w.resource_id OR b.resource_id IS NULL)
+        WHERE b.deleted_at IS NULL AND b.is_active AND (b.resource_id = w.resource_id OR b.resource_id IS NULL)
             AND d.on_date BETWEEN b.starts_on AND b.ends_on
         LIMIT 1
     ) b ON true;
@@ -727,7 +727,7 @@ CREATE FUNCTION public.owe_booking_news() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)
-    SELECT 'evt_' || upper(replace(gen_random_uuid()::text, '-', '')), 'bridge', 'booking.notify:' || new.n, 'booking.notify',
+    SELECT new_id('evt'), 'bridge', 'booking.notify:' || new.n, 'booking.notify',
         'bridge.outgoing', a.order_id,
         convert_to(jsonb_build_object('booking_id', new.booking_id, 'change', new.n)::text, 'UTF8')
     FROM booking b LEFT JOIN allocation a ON a.hold_id = b.hold_id
@@ -808,7 +808,7 @@ BEGIN
                 r.is_active AND r.deleted_at IS NULL AND NOT c.closed AND c.held + c.allocated + w.quantity <= c.max_capacity
                 AND NOT EXISTS (
                     SELECT FROM blackout b
-                    WHERE b.deleted_at IS NULL AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
+                    WHERE b.deleted_at IS NULL AND b.is_active AND (b.resource_id = c.resource_id OR b.resource_id IS NULL)
                         AND c.on_date BETWEEN b.starts_on AND b.ends_on))
         INTO v_short
         FROM unnest(p_resources, p_slots, p_quantities) AS w (resource_id, slot_no, quantity)

@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from bridge import db
 from bridge.config import Config
+from bridge.core import terms
 
 # By name: a module called events stands in this package too.
 from bridge.core.events import ClaimLost, Event, claim_event, fail_event, redact, retry_later
@@ -44,6 +45,7 @@ def configure(config: Config) -> None:
     if scheme not in TRANSPORTS or not separator:
         raise InvalidSetting("BROKER_URL: it must start with amqp:// or redis://")
     _config = config
+    terms.configure(config)
     celery.conf.update(
         broker_url=f"{'redis' if scheme == 'valkey' else scheme}://{rest}",
         broker_transport_options=dict(celery.conf.transport_options[TRANSPORTS[scheme]]),

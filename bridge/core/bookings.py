@@ -7,13 +7,18 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from psycopg.rows import class_row
 
 from bridge import db, sql
 from bridge.db import Connection
-from bridge.errors import BookingNotFound
+from bridge.errors import BookingNotFound, Unavailable
 
 queries = sql.load("bookings")
+
+OURS = "bridge"  # The source of an allocation that staff made without an order of a platform.
+# A try fails only when an order took the booking between two of its statements.
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,55 @@ def get_booking(conn: Connection, booking_id: str | None = None, *, reference: s
     if booking is None:
         raise BookingNotFound
     return booking
+
+
+def lock_booking(conn: Connection, booking_id: str) -> Booking:
+    """The booking, with the locks of all who change it: its order, its hold, itself. Raises BookingNotFound."""
+    named = {"booking_id": booking_id}
+    for _ in range(_TRIES):
+        with conn.transaction() as attempt:
+            order = conn.execute(queries.lock_booking_order, named).fetchone()
+            if conn.execute(queries.lock_booking_hold, named).fetchone() is None:
+                raise BookingNotFound
+            conn.execute(queries.lock_booking, named)
+            if conn.execute(queries.find_booking_order, named).fetchone() == order:
+                return get_booking(conn, booking_id)
+            # It became an order's meanwhile, whose lock comes first: back to before the first lock.
+            raise psycopg.Rollback(attempt)
+    raise Unavailable("Others are changing this booking right now; try again.")
+
+
+def list_bookings(
+    conn: Connection,
+    *,
+    limit: int,
+    offset: int,
+    tour_id: str | None = None,
+    slot_id: str | None = None,
+    customer_id: str | None = None,
+    status: str | None = None,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    order_id: str | None = None,
+    q: str | None = None,
+) -> tuple[list[Booking], int]:
+    """A page of bookings, newest first, and how many there are in all; the dates are those of the departures.
+
+    `q` is looked for in reference, name, e-mail address and telephone number.
+    """
+    filters = {
+        "tour_id": tour_id,
+        "slot_id": slot_id,
+        "customer_id": customer_id,
+        "status": status,
+        "start_date": start_date,
+        "end_date": end_date,
+        "order_id": order_id,
+        "q": q,
+    }
+    with conn.cursor(row_factory=class_row(Booking)) as cursor:
+        page = cursor.execute(queries.list_bookings, {**filters, "limit": limit, "offset": offset}).fetchall()
+    return page, db.one(conn.execute(queries.count_bookings, filters))["count"]
 
 
 def get_change(conn: Connection, booking_id: str, n: int) -> Change:

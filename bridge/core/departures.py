@@ -54,7 +54,7 @@ def generate(conn: Connection, schedule_id: str, *, start_date: date, end_date: 
 
 
 def fill(conn: Connection, schedule_id: str, *, advance_days: int) -> int:
-    """Make the schedule's departures up to `advance_days` from today: how many. Raises ScheduleNotFound, PriceMissing."""
+    """Make the departures up to `advance_days` from today: how many. Raises ScheduleNotFound, PriceMissing."""
     schedule = schedules.lock_schedule(conn, schedule_id)
     today = _today(conn, schedule)
     horizon = today + timedelta(days=advance_days)

@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import db, logs
 from bridge.config import REQUIRED_BY_WEB, Config
+from bridge.core import terms
 from bridge.web import errors, health, limits, manage, observe, openapi
 from bridge.web.admin import blueprints as admin
 from bridge.web.ops import blueprints as ops
@@ -54,6 +55,7 @@ def create_app(config: Config) -> Flask:
     config.require(*REQUIRED_BY_WEB)
     logs.configure(config.log_level)
     db.configure(config.database_url)
+    terms.configure(config)
     app = BridgeApp("bridge.web", root_path=__path__[0])
     app.request_class = BridgeRequest
     app.json = OrjsonProvider(app)

@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION owe_booking_news() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)
-    SELECT 'evt_' || upper(replace(gen_random_uuid()::text, '-', '')), 'bridge', 'booking.notify:' || new.n, 'booking.notify',
+    SELECT new_id('evt'), 'bridge', 'booking.notify:' || new.n, 'booking.notify',
         'bridge.outgoing', a.order_id,
         convert_to(jsonb_build_object('booking_id', new.booking_id, 'change', new.n)::text, 'UTF8')
     FROM booking b LEFT JOIN allocation a ON a.hold_id = b.hold_id
