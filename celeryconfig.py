@@ -125,6 +125,12 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "tend_waitlist": {"task": "tasks.maintenance.tend_waitlist", "schedule": 15.0, "options": _options},
     # Often, though days are over only once: each zone has its own night, and little at a time locks little.
     "follow_travel": {"task": "tasks.maintenance.follow_travel", "schedule": 300.0, "options": _options},
+    # Each minute: the nearest reminder is an hour before, and should not be five minutes late.
+    "remind_of_appointments": {
+        "task": "tasks.maintenance.remind_of_appointments",
+        "schedule": 60.0,
+        "options": _options,
+    },
     "audit_ledger": {"task": "tasks.maintenance.audit_ledger", "schedule": 60.0, "options": _options},
     "reconcile_orders": {"task": "tasks.maintenance.reconcile_orders", "schedule": 60.0, "options": _options},
     # Hourly, not daily: a beat that is started anew every day would never get there, and little at a time locks little.

@@ -58,6 +58,8 @@ class Config:
     medusa_publishable_key: str = field(default="", metadata={"secret": True})
     # Where a customer pays for a cart; {cart_id} stands for it. Unset: MEDUSA_URL/checkout?cart_id=….
     checkout_url: str = ""
+    # The platform's variant that appointments are sold as, where the service's metadata names none.
+    appointment_variant_id: str = ""
     stripe_secret_key: str = field(default="", metadata={"secret": True})
     stripe_webhook_secret: str = field(default="", metadata={"secret": True})
 
@@ -78,6 +80,7 @@ class Config:
     waitlist_auto_process: bool = True
     # How often freed seats may pass a party that needs more of them, before it may collect them; 0: never.
     waitlist_patience: int = 3
+    appointment_reminder_hours: tuple[str, ...] = ("24", "1")  # Before it starts; "0" alone sends none.
     reminder_hours: Decimal = Decimal(24)  # Before a departure; 0 sends none.
     default_child_discount: Decimal = Decimal("0.30")
     tax_rate: Decimal = Decimal("0.10")
@@ -111,6 +114,11 @@ class Config:
         """Where customers reach us, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    def cart_url(self, cart_id: str) -> str:
+        """Where the customer pays for a cart of the platform."""
+        template = self.checkout_url or f"{self.medusa_url.rstrip('/')}/checkout?cart_id={{cart_id}}"
+        return template.replace("{cart_id}", cart_id)
 
     @property
     def metrics_dir(self) -> Path:
@@ -159,6 +167,8 @@ class Config:
             ZoneInfo(self.booking_time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise InvalidSetting(f"BOOKING_TIME_ZONE: {self.booking_time_zone!r} is not an IANA time zone") from error
+        if not all(map(_is_hours, self.appointment_reminder_hours)):
+            raise InvalidSetting("APPOINTMENT_REMINDER_HOURS: numbers from 0 to 8760, such as 24,1")
         for name in ("hold_minutes", "appointment_hold_minutes", "reservation_minutes", "hold_max_minutes"):
             if getattr(self, name) <= 0:
                 raise InvalidSetting(f"{name.upper()} must be more than 0")
@@ -198,6 +208,13 @@ def _check_limits(setting: str) -> None:
         parse_many(setting)
     except ValueError as error:
         raise InvalidSetting(f"RATE_LIMITS: {setting!r} is not on, off, or limits such as 1000/minute") from error
+
+
+def _is_hours(text: str) -> bool:
+    try:
+        return 0 <= Decimal(text) <= 24 * 365
+    except InvalidOperation:
+        return False
 
 
 def _is_webhook_secret(secret: str) -> bool:

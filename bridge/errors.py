@@ -367,6 +367,69 @@ class OfferExpired(Conflict):
     code = "offer_expired"
 
 
+# -- appointments ------------------------------------------------------------------------------------------------------
+
+
+class ServiceNotFound(NotFound):
+    """There is no such service."""
+
+    code = "service_not_found"
+
+
+class StaffNotFound(NotFound):
+    """There is no such member of staff."""
+
+    code = "staff_not_found"
+
+
+class RuleNotFound(NotFound):
+    """There is no such availability rule."""
+
+    code = "rule_not_found"
+
+
+class ServiceNotOffered(InvalidData):
+    """This member of staff does not do this service."""
+
+    code = "service_not_offered"
+
+
+class OffGrid(InvalidData):
+    """Appointments start on the quarter hour: at :00, :15, :30 or :45."""
+
+    code = "off_grid"
+
+
+class InThePast(InvalidData):
+    """This time is past."""
+
+    code = "in_the_past"
+
+
+class OutsideBusinessHours(Conflict):
+    """Nobody works at this time."""
+
+    code = "outside_business_hours"
+
+
+class SlotUnavailable(Conflict):
+    """This time slot is not available any more."""
+
+    code = "slot_unavailable"
+
+
+class PaymentModeNotAllowed(InvalidData):
+    """This service cannot be paid in this way."""
+
+    code = "payment_mode_not_allowed"
+
+
+class NotYourBooking(Forbidden):
+    """This booking is somebody else's."""
+
+    code = "not_your_booking"
+
+
 # -- events ------------------------------------------------------------------------------------------------------------
 
 

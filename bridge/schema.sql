@@ -5,6 +5,14 @@ CREATE TYPE public.allocation_status AS ENUM (
     'CANCELLED'
 );
 
+CREATE TYPE public.appointment_status AS ENUM (
+    'held',
+    'confirmed',
+    'cancelled',
+    'completed',
+    'no_show'
+);
+
 CREATE TYPE public.blackout_type AS ENUM (
     'holiday',
     'maintenance',
@@ -26,6 +34,12 @@ CREATE TYPE public.claim_state AS ENUM (
     'allocated',
     'released',
     'expired'
+);
+
+CREATE TYPE public.deposit_type AS ENUM (
+    'none',
+    'fixed',
+    'percent'
 );
 
 CREATE TYPE public.event_status AS ENUM (
@@ -71,6 +85,12 @@ CREATE TYPE public.resource_type AS ENUM (
     'TOUR',
     'GUIDE',
     'STAFF'
+);
+
+CREATE TYPE public.rule_type AS ENUM (
+    'recurring',
+    'exception',
+    'blocked'
 );
 
 CREATE TYPE public.shortfall_action AS ENUM (
@@ -215,6 +235,30 @@ CREATE FUNCTION public.booking_window(p_starts_at timestamp with time zone, p_sl
     SELECT CASE WHEN p_starts_at < now() + p_cutoff THEN 'too_late'
         WHEN p_slot_date > (now() AT TIME ZONE p_time_zone)::date + p_advance_days THEN 'too_far_ahead' END
 $$;
+
+CREATE FUNCTION public.check_appointment() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF new.status <> old.status THEN
+        PERFORM FROM appointment_transition t WHERE t.from_status = old.status AND t.to_status = new.status;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'an appointment that is % cannot become %', old.status, new.status
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'appointment_transition_known';
+        END IF;
+        new.confirmed_at := CASE new.status WHEN 'confirmed' THEN clock_timestamp() ELSE new.confirmed_at END;
+        new.completed_at := CASE new.status WHEN 'completed' THEN clock_timestamp() ELSE new.completed_at END;
+        new.cancelled_at := CASE new.status WHEN 'cancelled' THEN coalesce(new.cancelled_at, clock_timestamp()) END;
+        IF new.status <> 'cancelled' THEN
+            new.cancellation_reason := NULL;
+            new.cancelled_by := NULL;
+        END IF;
+    END IF;
+    new.sequence := old.sequence + 1;
+    new.settled_at := clock_timestamp();
+    new.updated_at := clock_timestamp();
+    RETURN new;
+END $$;
 
 CREATE FUNCTION public.check_booking_transition() RETURNS trigger
     LANGUAGE plpgsql
@@ -386,6 +430,41 @@ BEGIN
     RETURN 'extended';
 END $$;
 
+CREATE FUNCTION public.follow_appointment_allocation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF new.status = 'CONFIRMED' THEN
+        UPDATE appointment a SET status = 'confirmed', changed_by = 'order'
+        WHERE a.hold_id = new.hold_id AND a.status = 'cancelled' AND a.cancelled_by IN ('clock', 'ledger');
+    ELSE
+        UPDATE appointment a SET
+            status = 'cancelled', changed_by = 'ledger', cancelled_by = 'ledger',
+            cancellation_reason = coalesce(new.cancel_reason, 'cancelled')
+        WHERE a.hold_id = new.hold_id AND a.status = 'confirmed';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.follow_appointment_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF new.status = 'CONFIRMED' THEN
+        UPDATE appointment a SET status = 'confirmed', changed_by = 'order'
+        WHERE a.hold_id = new.id AND (a.status = 'held' OR (a.status = 'cancelled' AND a.cancelled_by IN ('clock', 'ledger')));
+    ELSIF new.status IN ('RELEASED', 'EXPIRED') THEN
+        UPDATE appointment a SET
+            status = 'cancelled',
+            changed_by = CASE new.status WHEN 'EXPIRED' THEN 'clock' ELSE 'ledger' END,
+            cancelled_by = CASE new.status WHEN 'EXPIRED' THEN 'clock' ELSE 'ledger' END,
+            cancelled_at = CASE new.status WHEN 'EXPIRED' THEN new.expires_at ELSE clock_timestamp() END,
+            cancellation_reason = CASE new.status WHEN 'EXPIRED' THEN 'expired' ELSE coalesce(new.closed_reason, 'released') END
+        WHERE a.hold_id = new.id AND a.status = 'held';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.follow_booking_allocation() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -530,6 +609,25 @@ BEGIN
     ) b ON true;
 END $$;
 
+CREATE FUNCTION public.grace_hold(p_hold_id text, p_grace interval) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    v_resources text[];
+    v_slots bigint[];
+    v_expires_at timestamptz;
+BEGIN
+    SELECT array_agg(k.resource_id), array_agg(k.slot_no) INTO v_resources, v_slots
+    FROM claim k WHERE k.hold_id = p_hold_id AND k.state = 'held';
+    PERFORM lock_slots(v_resources, v_slots);
+    UPDATE hold h SET expires_at = greatest(h.expires_at, least(clock_timestamp() + p_grace, h.hard_expires_at))
+    WHERE h.id = p_hold_id AND h.status = 'ACTIVE' RETURNING h.expires_at INTO v_expires_at;
+    -- What somebody took over while this waited for the slots is not held any more.
+    UPDATE claim k SET expires_at = v_expires_at WHERE k.hold_id = p_hold_id AND k.state = 'held';
+END $$;
+
 CREATE FUNCTION public.lock_slots(p_resources text[], p_slots bigint[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -553,6 +651,33 @@ CREATE FUNCTION public.new_id(p_prefix text) RETURNS text
             || ('x' || left(gen_random_uuid()::text, 8) || right(gen_random_uuid()::text, 12))::bit(80) AS bits
     ) b, generate_series(0, 25) AS n;
 $$;
+
+CREATE FUNCTION public.note_appointment() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_before appointment := CASE TG_OP WHEN 'UPDATE' THEN old END;
+    v_what text := CASE
+        WHEN v_before.id IS NULL THEN 'created'
+        WHEN new.status <> v_before.status THEN new.status::text
+        ELSE 'rescheduled'
+    END;
+    v_n bigint;
+BEGIN
+    INSERT INTO appointment_change (appointment_id, what, actor, reason, old_value, new_value)
+    VALUES (
+        new.id, v_what, new.changed_by, new.cancellation_reason,
+        CASE WHEN v_before.id IS NOT NULL THEN jsonb_build_object(
+            'status', v_before.status, 'start_at', v_before.start_at, 'staff_id', v_before.staff_id) END,
+        jsonb_build_object('status', new.status, 'start_at', new.start_at, 'staff_id', new.staff_id)
+    ) RETURNING n INTO v_n;
+    INSERT INTO event (id, source, dedupe_key, type, queue, raw)
+    VALUES (
+        new_id('evt'), 'bridge', 'appointment:' || v_n, 'appointment.news',
+        'bridge.outgoing', convert_to(jsonb_build_object('appointment_id', new.id, 'change', v_n)::text, 'UTF8')
+    );
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION public.offer_places(p_resources text[], p_slots bigint[], p_is_release boolean DEFAULT true) RETURNS integer
     LANGUAGE plpgsql
@@ -746,6 +871,48 @@ BEGIN
         'bridge.outgoing', convert_to(jsonb_build_object('entry_id', p_entry_id, 'what', p_what, 'hold_id', p_once)::text, 'UTF8')
     )
     ON CONFLICT (source, dedupe_key) DO NOTHING;
+END $$;
+
+CREATE FUNCTION public.place_appointment(p_id text, p_hold_id text, p_booking_number text, p_staff_id text, p_staff_revision bigint, p_service_id text, p_service_revision bigint, p_start_at timestamp with time zone, p_slots bigint[], p_quantities integer[], p_deposit numeric, p_customer_id text, p_name text, p_email text, p_phone text, p_notes text, p_internal_notes text, p_metadata jsonb, p_term interval, p_hard_term interval, p_actor text, OUT outcome text, OUT details jsonb, OUT display_id bigint, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_service service;
+    v_taken record;
+BEGIN
+    PERFORM FROM staff s WHERE s.id = p_staff_id AND s.revision = p_staff_revision FOR SHARE;
+    IF NOT FOUND THEN outcome := 'stale'; RETURN; END IF;
+    SELECT * INTO v_service FROM service v
+    WHERE v.id = p_service_id AND v.revision = p_service_revision AND v.is_active AND v.deleted_at IS NULL;
+    IF NOT FOUND THEN outcome := 'stale'; RETURN; END IF;
+    IF p_start_at < now() + v_service.notice_minutes * INTERVAL '1 minute' THEN outcome := 'past'; RETURN; END IF;
+
+    SELECT * INTO v_taken FROM place_hold(
+        p_hold_id, 'appointment', p_id, '\x', 'appointment', p_booking_number, p_staff_id, 1, p_email, '{}',
+        p_term, p_hard_term, array_fill(p_staff_id, ARRAY[cardinality(p_slots)]), p_slots, p_quantities, p_actor
+    );
+    IF v_taken.outcome <> 'placed' THEN
+        outcome := v_taken.outcome;
+        details := v_taken.details;
+        RETURN;
+    END IF;
+
+    INSERT INTO appointment (id, booking_number, hold_id, staff_id, service_id, customer_id, start_at, end_at,
+        service_name, buffer_before_minutes, buffer_minutes, price_amount, currency_code, deposit_amount,
+        free_cancellation_minutes, late_refund_percent, customer_name, customer_email, customer_phone, notes,
+        internal_notes, metadata, changed_by, created_at)
+    VALUES (p_id, p_booking_number, p_hold_id, p_staff_id, p_service_id, p_customer_id, p_start_at,
+        p_start_at + v_service.duration_minutes * INTERVAL '1 minute', v_service.name, v_service.buffer_before_minutes,
+        v_service.buffer_minutes, v_service.price, v_service.currency_code, p_deposit,
+        v_service.free_cancellation_minutes, v_service.late_refund_percent, p_name, p_email, p_phone, p_notes,
+        p_internal_notes, p_metadata, p_actor, v_taken.created_at)
+    RETURNING appointment.display_id INTO display_id;
+    created_at := v_taken.created_at;
+    expires_at := v_taken.expires_at;
+    outcome := 'placed';
 END $$;
 
 CREATE FUNCTION public.place_hold(p_hold_id text, p_scope text, p_key text, p_request_hash bytea, p_kind public.hold_kind, p_booking_number text, p_resource_id text, p_quantity integer, p_email text, p_metadata jsonb, p_term interval, p_hard_term interval, p_resources text[], p_slots bigint[], p_quantities integer[], p_actor text, OUT outcome text, OUT hold_id text, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone, OUT details jsonb) RETURNS record
@@ -1101,6 +1268,86 @@ CREATE TABLE public.api_key (
     CONSTRAINT api_key_scopes_known CHECK (((scopes <@ ARRAY['admin'::text, 'system'::text, 'ops'::text]) AND (scopes <> '{}'::text[])))
 );
 
+CREATE TABLE public.appointment (
+    id text NOT NULL COLLATE pg_catalog."C",
+    display_id bigint NOT NULL,
+    booking_number text NOT NULL COLLATE pg_catalog."C",
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    staff_id text NOT NULL COLLATE pg_catalog."C",
+    service_id text NOT NULL COLLATE pg_catalog."C",
+    customer_id text,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    status public.appointment_status DEFAULT 'held'::public.appointment_status NOT NULL,
+    service_name text NOT NULL,
+    buffer_before_minutes integer NOT NULL,
+    buffer_minutes integer NOT NULL,
+    price_amount numeric NOT NULL,
+    currency_code text NOT NULL,
+    deposit_amount numeric,
+    free_cancellation_minutes integer NOT NULL,
+    late_refund_percent numeric NOT NULL,
+    payment_mode text,
+    amount_paid numeric,
+    customer_name text,
+    customer_email text,
+    customer_phone text,
+    notes text,
+    internal_notes text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    cart_id text,
+    cart_amount numeric,
+    cart_wanted_until timestamp with time zone,
+    sequence integer DEFAULT 0 NOT NULL,
+    changed_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    settled_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    cancellation_reason text,
+    cancelled_by text,
+    refund_amount numeric,
+    CONSTRAINT appointment_cancelled_says_when CHECK (((status = 'cancelled'::public.appointment_status) = (cancelled_at IS NOT NULL))),
+    CONSTRAINT appointment_payment_mode_known CHECK ((payment_mode = ANY (ARRAY['pay_in_store'::text, 'deposit'::text, 'full'::text]))),
+    CONSTRAINT appointment_runs_forwards CHECK ((start_at < end_at))
+);
+
+CREATE TABLE public.appointment_change (
+    n bigint NOT NULL,
+    appointment_id text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    what text NOT NULL,
+    actor text NOT NULL,
+    reason text,
+    old_value jsonb,
+    new_value jsonb NOT NULL
+);
+
+ALTER TABLE public.appointment_change ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.appointment_change_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.appointment ALTER COLUMN display_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.appointment_display_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.appointment_transition (
+    from_status public.appointment_status NOT NULL,
+    to_status public.appointment_status NOT NULL
+);
+
 CREATE TABLE public.attempt (
     event_id text NOT NULL COLLATE pg_catalog."C",
     n integer NOT NULL,
@@ -1322,6 +1569,23 @@ CREATE TABLE public.migration (
     applied_at timestamp with time zone DEFAULT now()
 );
 
+CREATE TABLE public.opening_rule (
+    id text NOT NULL COLLATE pg_catalog."C",
+    staff_id text NOT NULL COLLATE pg_catalog."C",
+    rule_type public.rule_type NOT NULL,
+    day_of_week smallint,
+    specific_date date,
+    opens integer NOT NULL,
+    closes integer NOT NULL,
+    is_available boolean NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT opening_rule_blocked_is_not_available CHECK (((rule_type <> 'blocked'::public.rule_type) OR (NOT is_available))),
+    CONSTRAINT opening_rule_day_of_a_week CHECK (((day_of_week >= 0) AND (day_of_week <= 6))),
+    CONSTRAINT opening_rule_runs_forwards CHECK (((opens >= 0) AND (opens < closes) AND (closes <= 1440))),
+    CONSTRAINT opening_rule_says_when CHECK ((((rule_type = 'recurring'::public.rule_type) = (day_of_week IS NOT NULL)) AND ((rule_type = 'recurring'::public.rule_type) = (specific_date IS NULL))))
+);
+
 CREATE TABLE public.ops_action (
     n bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -1431,6 +1695,35 @@ CREATE TABLE public.schedule (
     CONSTRAINT schedule_rule_where_custom CHECK (((recurrence = 'custom'::public.recurrence) = (custom_rule IS NOT NULL)))
 );
 
+CREATE TABLE public.service (
+    id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    description text,
+    duration_minutes integer NOT NULL,
+    buffer_before_minutes integer DEFAULT 0 NOT NULL,
+    buffer_minutes integer DEFAULT 0 NOT NULL,
+    price numeric NOT NULL,
+    currency_code text NOT NULL,
+    deposit_type public.deposit_type DEFAULT 'none'::public.deposit_type NOT NULL,
+    deposit_value numeric,
+    payment_modes_allowed text[] DEFAULT '{pay_in_store}'::text[] NOT NULL,
+    notice_minutes integer DEFAULT 0 NOT NULL,
+    advance_days integer,
+    free_cancellation_minutes integer DEFAULT 0 NOT NULL,
+    late_refund_percent numeric DEFAULT 0 NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT service_deposit_has_a_value CHECK (((deposit_type = 'none'::public.deposit_type) = (deposit_value IS NULL))),
+    CONSTRAINT service_late_refund_is_a_part CHECK (((late_refund_percent >= (0)::numeric) AND (late_refund_percent <= (100)::numeric))),
+    CONSTRAINT service_minutes_not_negative CHECK (((duration_minutes > 0) AND (buffer_before_minutes >= 0) AND (buffer_minutes >= 0) AND (notice_minutes >= 0) AND (free_cancellation_minutes >= 0))),
+    CONSTRAINT service_payment_modes_known CHECK (((payment_modes_allowed <@ ARRAY['pay_in_store'::text, 'deposit'::text, 'full'::text]) AND (payment_modes_allowed <> '{}'::text[]))),
+    CONSTRAINT service_price_not_negative CHECK ((price >= (0)::numeric))
+);
+
 CREATE TABLE public.shortfall (
     id text NOT NULL COLLATE pg_catalog."C",
     source text NOT NULL,
@@ -1497,6 +1790,16 @@ ALTER TABLE public.slot ALTER COLUMN slot_no ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.staff (
+    id text NOT NULL COLLATE pg_catalog."C",
+    email text,
+    phone text,
+    bio text,
+    avatar_url text,
+    service_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL
+);
+
 CREATE TABLE public.waitlist_rule (
     only_row boolean DEFAULT true NOT NULL,
     is_automatic boolean DEFAULT true NOT NULL,
@@ -1549,6 +1852,21 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.appointment_change
+    ADD CONSTRAINT appointment_change_pkey PRIMARY KEY (n);
+
+ALTER TABLE ONLY public.appointment
+    ADD CONSTRAINT appointment_display_id UNIQUE (display_id);
+
+ALTER TABLE ONLY public.appointment
+    ADD CONSTRAINT appointment_per_hold UNIQUE (hold_id);
+
+ALTER TABLE ONLY public.appointment
+    ADD CONSTRAINT appointment_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.appointment_transition
+    ADD CONSTRAINT appointment_transition_pkey PRIMARY KEY (from_status, to_status);
+
 ALTER TABLE ONLY public.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (event_id, n);
 
@@ -1600,6 +1918,9 @@ ALTER TABLE ONLY public.journal
 ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.opening_rule
+    ADD CONSTRAINT opening_rule_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.ops_action
     ADD CONSTRAINT ops_action_pkey PRIMARY KEY (n);
 
@@ -1624,6 +1945,9 @@ ALTER TABLE ONLY public.resource
 ALTER TABLE ONLY public.schedule
     ADD CONSTRAINT schedule_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.service
+    ADD CONSTRAINT service_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.shortfall
     ADD CONSTRAINT shortfall_pkey PRIMARY KEY (id);
 
@@ -1639,6 +1963,9 @@ ALTER TABLE ONLY public.slot
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_pkey PRIMARY KEY (slot_no);
 
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.waitlist_entry
     ADD CONSTRAINT waitlist_entry_pkey PRIMARY KEY (id);
 
@@ -1653,6 +1980,16 @@ CREATE INDEX allocation_by_order ON public.allocation USING btree (order_id, lin
 CREATE INDEX allocation_listing ON public.allocation USING btree (resource_id, created_at DESC);
 
 CREATE INDEX allocation_recent ON public.allocation USING btree (created_at DESC, id DESC);
+
+CREATE INDEX appointment_by_customer ON public.appointment USING btree (customer_id, start_at) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX appointment_by_number ON public.appointment USING btree (booking_number);
+
+CREATE INDEX appointment_by_staff ON public.appointment USING btree (staff_id, start_at);
+
+CREATE INDEX appointment_by_start ON public.appointment USING btree (start_at, id);
+
+CREATE INDEX appointment_change_by_appointment ON public.appointment_change USING btree (appointment_id, n);
 
 CREATE INDEX blackout_by_resource ON public.blackout USING btree (resource_id, ends_on) WHERE (deleted_at IS NULL);
 
@@ -1704,6 +2041,8 @@ CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_
 
 CREATE INDEX journal_by_hold ON public.journal USING btree (hold_id);
 
+CREATE INDEX opening_rule_by_staff ON public.opening_rule USING btree (staff_id, day_of_week, specific_date);
+
 CREATE INDEX ops_action_by_target ON public.ops_action USING btree (target, n);
 
 CREATE INDEX platform_order_reconciled_at ON public.platform_order USING btree (reconciled_at);
@@ -1713,6 +2052,8 @@ CREATE INDEX resource_listing ON public.resource USING btree (created_at DESC, i
 CREATE INDEX schedule_by_resource ON public.schedule USING btree (resource_id, created_at DESC);
 
 CREATE INDEX schedule_to_fill ON public.schedule USING btree (filled_until NULLS FIRST) WHERE (is_active AND (deleted_at IS NULL));
+
+CREATE INDEX service_listing ON public.service USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX shortfall_by_order ON public.shortfall USING btree (source, order_id);
 
@@ -1740,6 +2081,16 @@ CREATE CONSTRAINT TRIGGER allocation_is_changed AFTER UPDATE OF status, quantity
 
 CREATE CONSTRAINT TRIGGER allocation_is_made AFTER INSERT ON public.allocation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status = 'CONFIRMED'::public.allocation_status)) EXECUTE FUNCTION public.announce_allocation();
 
+CREATE TRIGGER appointment_follows_allocation AFTER UPDATE OF status ON public.allocation FOR EACH ROW WHEN ((new.status <> old.status)) EXECUTE FUNCTION public.follow_appointment_allocation();
+
+CREATE TRIGGER appointment_follows_hold AFTER UPDATE OF status ON public.hold FOR EACH ROW WHEN (((new.status <> old.status) AND (new.kind = ANY (ARRAY['appointment'::public.hold_kind, 'order'::public.hold_kind])))) EXECUTE FUNCTION public.follow_appointment_hold();
+
+CREATE TRIGGER appointment_is_changed AFTER UPDATE OF status, start_at, staff_id ON public.appointment FOR EACH ROW WHEN (((new.status <> old.status) OR (new.start_at <> old.start_at) OR (new.staff_id <> old.staff_id))) EXECUTE FUNCTION public.note_appointment();
+
+CREATE TRIGGER appointment_is_checked BEFORE UPDATE OF status, start_at, staff_id ON public.appointment FOR EACH ROW EXECUTE FUNCTION public.check_appointment();
+
+CREATE TRIGGER appointment_is_made AFTER INSERT ON public.appointment FOR EACH ROW EXECUTE FUNCTION public.note_appointment();
+
 CREATE TRIGGER booking_change_is_told AFTER INSERT ON public.booking_change FOR EACH ROW EXECUTE FUNCTION public.owe_booking_news();
 
 CREATE TRIGGER booking_follows_allocation AFTER UPDATE OF status, quantity ON public.allocation FOR EACH ROW WHEN (((new.status <> old.status) OR (new.quantity <> old.quantity))) EXECUTE FUNCTION public.follow_booking_allocation();
@@ -1761,6 +2112,18 @@ ALTER TABLE ONLY public.allocation
 
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
+
+ALTER TABLE ONLY public.appointment_change
+    ADD CONSTRAINT appointment_change_appointment_id_fkey FOREIGN KEY (appointment_id) REFERENCES public.appointment(id);
+
+ALTER TABLE ONLY public.appointment
+    ADD CONSTRAINT appointment_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);
+
+ALTER TABLE ONLY public.appointment
+    ADD CONSTRAINT appointment_service_id_fkey FOREIGN KEY (service_id) REFERENCES public.service(id);
+
+ALTER TABLE ONLY public.appointment
+    ADD CONSTRAINT appointment_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
 
 ALTER TABLE ONLY public.attempt
     ADD CONSTRAINT attempt_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.event(id) ON DELETE CASCADE;
@@ -1792,6 +2155,9 @@ ALTER TABLE ONLY public.claim
 ALTER TABLE ONLY public.hold
     ADD CONSTRAINT hold_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
 
+ALTER TABLE ONLY public.opening_rule
+    ADD CONSTRAINT opening_rule_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
 ALTER TABLE ONLY public.schedule
     ADD CONSTRAINT schedule_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
 
@@ -1815,6 +2181,9 @@ ALTER TABLE ONLY public.slot
 
 ALTER TABLE ONLY public.slot
     ADD CONSTRAINT slot_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES public.schedule(id);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_id_fkey FOREIGN KEY (id) REFERENCES public.resource(id);
 
 ALTER TABLE ONLY public.waitlist_entry
     ADD CONSTRAINT waitlist_entry_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);

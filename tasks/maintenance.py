@@ -12,7 +12,7 @@ import structlog
 
 from bridge import db
 from bridge.clients.medusa import Medusa
-from bridge.core import audits, events, failures, holds, idempotency, offers, travel
+from bridge.core import audits, events, failures, holds, idempotency, offers, reminders, travel
 from bridge.core.events import MAINTENANCE
 from bridge.core.offers import Rule
 from bridge.errors import BridgeError, UnreadableEvent
@@ -73,6 +73,13 @@ def follow_travel() -> None:
     if before:
         _repeat(lambda conn, limit: travel.owe_reminders(conn, before=before, limit=limit))
     _repeat(travel.complete_bookings)
+
+
+@upkeep
+def remind_of_appointments() -> None:
+    """Remind those whose appointment is near."""
+    leads = [timedelta(hours=float(hours)) for hours in settings().appointment_reminder_hours]
+    _repeat(lambda conn, limit: reminders.owe_reminders(conn, leads=leads, limit=limit))
 
 
 @upkeep

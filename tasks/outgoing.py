@@ -12,7 +12,7 @@ from bridge.clients.medusa import Medusa
 from bridge.core import events
 from bridge.core.events import Event, Status
 from bridge.errors import PlatformRefused, UnreadableEvent
-from tasks import bookings, event_task, settings, slot_cancellations, waitlist
+from tasks import appointments, bookings, event_task, settings, slot_cancellations, waitlist
 
 Done = tuple[Status, str]
 
@@ -128,6 +128,8 @@ WORK: dict[str, Callable[[Event, dict[str, Any]], Done]] = {
     "platform.refund": _refund,
     "booking.notify": bookings.tell,
     "booking.remind": bookings.remind,
+    "appointment.news": appointments.tell,
+    "appointment.remind": appointments.remind,
     "waitlist.notify": waitlist.tell,
     "slot.cancel": slot_cancellations.carry_on,
 }

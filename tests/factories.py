@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
-from bridge.core import holds
+from bridge.core import appointments, holds, placements, services, staff
+from bridge.core.appointments import Appointment
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.slots import day_slot
@@ -96,3 +100,41 @@ def counters(conn: Connection, resource_id: str) -> list[tuple[int, int]]:
     """(held, allocated) of each slot of a resource, by slot."""
     rows = conn.execute("SELECT held, allocated FROM capacity WHERE resource_id = %s ORDER BY slot_no", [resource_id])
     return [(row["held"], row["allocated"]) for row in rows]
+
+
+# -- appointments ------------------------------------------------------------------------------------------------------
+
+EVERY_DAY = tuple({"day_of_week": day, "opens": 9 * 60, "closes": 17 * 60} for day in range(7))
+
+
+def make_service(conn: Connection, **fields: Any) -> str:
+    """Something sold by the quarter hour: half an hour for 40, unless `fields` say otherwise; its id."""
+    values = {"name": "Haircut", "price": Decimal(40), "currency_code": "aud", **fields}
+    return services.create_service(conn, **values).id
+
+
+def make_staff(conn: Connection, *, rules: Sequence[dict[str, Any]] = EVERY_DAY, **fields: Any) -> str:
+    """Somebody who works from nine to five every day, unless `rules` say otherwise; their id."""
+    return staff.create_member(conn, **{"name": "Sam", "time_zone": ZONE, **fields}, rules=rules).id
+
+
+def at(clock: str, day: date | None = None, zone: str = ZONE) -> datetime:
+    """An instant by the wall clock: "09:15" of a date far enough from today."""
+    hour, minute = map(int, clock.split(":"))
+    return datetime.combine(day or future_day(), time(hour, minute), ZoneInfo(zone)).astimezone(UTC)
+
+
+def make_appointment(conn: Connection, **fields: Any) -> Appointment:
+    """A held appointment; with `confirmed`, one to be paid in the shop. Service, staff and start as given, or new."""
+    minutes, is_confirmed = fields.pop("minutes", 10), fields.pop("confirmed", False)
+    values = {"service_id": None, "staff_id": None, "customer_email": "ada@example.test", **fields}
+    values["service_id"] = values["service_id"] or make_service(conn)
+    values["staff_id"] = values["staff_id"] or make_staff(conn)
+    held = placements.place_appointment(
+        conn,
+        placements.Wish(**{"start_at": at("10:00"), **values}),
+        term=timedelta(minutes=minutes),
+        hard_term=timedelta(minutes=120),
+        actor="tests",
+    )
+    return appointments.confirm_appointment(conn, held.id, actor="tests") if is_confirmed else held

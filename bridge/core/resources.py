@@ -71,7 +71,7 @@ def create_resource(
     cancellation_policy: Mapping[str, Any] | None = None,
 ) -> Resource:
     """A new resource, sold by the day, open on none yet. Raises InvalidData for a zone the database does not know."""
-    _check_time_zone(conn, time_zone)
+    check_time_zone(conn, time_zone)
     resource_id = new_id("res")
     conn.execute(
         queries.insert_resource,
@@ -132,7 +132,7 @@ def update_resource(conn: Connection, resource_id: str, *, changes: Mapping[str,
     """
     before = lock_resource(conn, resource_id)
     if "time_zone" in changes:
-        _check_time_zone(conn, changes["time_zone"])
+        check_time_zone(conn, changes["time_zone"])
     if before.is_active and not changes.get("is_active", True):
         closures.lock_slots(conn, _upcoming_days(conn, resource_id))
     after = {**asdict(before), **changes}
@@ -183,7 +183,7 @@ def _refuse_if_booked(conn: Connection, days: Days) -> None:
         raise HasBookings(holds=len(holds), allocations=allocations)
 
 
-def _check_time_zone(conn: Connection, time_zone: str) -> None:
+def check_time_zone(conn: Connection, time_zone: str) -> None:
     # The database computes with it on every sale, by a list of zones of its own.
     try:
         conn.execute("SELECT now() AT TIME ZONE %s", [time_zone])

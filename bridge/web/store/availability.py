@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from bridge import db
 from bridge.core import availability
 from bridge.errors import ResourceNotFound
 from bridge.web.endpoints import endpoint
+from bridge.web.tags import tagged
 from schemas.availability import AvailabilityQuerySchema, AvailabilitySchema
 
 blueprint = Blueprint("store_availability", __name__, url_prefix="/store/resource-booking")
@@ -35,12 +35,7 @@ def read_availability(query: dict[str, Any]) -> Response:
             "all_dates_available": all(day.is_available for day in found.days),
         }
     )
-    # The tag is of the answer itself: nothing cheaper would change the second a hold lapses.
-    tag = blake2b(body, digest_size=12).hexdigest()
-    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
-        return Response(status=304, headers=headers)
-    return Response(body, headers=headers, content_type="application/json")
+    return tagged(body)
 
 
 def _shown(day: availability.Day) -> dict[str, Any]:
