@@ -8,11 +8,12 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from schemas.fields import Count, Day, Text
+from schemas.quick import QuickSchema
 
 MAX_DAYS = 365
 
 
-class AvailabilityQuerySchema(Schema):
+class AvailabilityQuerySchema(QuickSchema):
     """A resource and a range of dates, inclusive."""
 
     resource_id = Text(required=True)
@@ -24,6 +25,12 @@ class AvailabilityQuerySchema(Schema):
     def check_range(self, data: dict[str, Any], **_kwargs: Any) -> None:
         """At most a year, forwards."""
         check_range(data["start_date"], data["end_date"], MAX_DAYS)
+
+    def is_usual(self, loaded: dict[str, Any]) -> bool:
+        """A range that check_range lets through."""
+        start: date = loaded["start_date"]
+        end: date = loaded["end_date"]
+        return 0 <= (end - start).days < MAX_DAYS
 
 
 class AvailableResourceSchema(Schema):

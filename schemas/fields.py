@@ -11,6 +11,8 @@ import orjson
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, Range
 
+from schemas.quick import all_usual
+
 # Dates a booking may have anything to do with; PostgreSQL and Python both hold them without trouble.
 _FIRST_DAY = date(2000, 1, 1)
 _LAST_DAY = date(2199, 12, 31)
@@ -20,7 +22,16 @@ _METADATA_DEPTH = 20
 _MOST_MONEY = 1_000_000_000  # Far above any price in any currency, far below what numeric columns hold.
 _MONEY_DECIMALS = 3  # As many as any currency has.
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+_LONGEST_EMAIL = 254
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")  # No more than 64 bits, which is also what JSON is read with.
+
+# What nearly everybody sends: part of what is valid, so that whatever else comes takes the long way.
+_PLAIN_EMAIL = re.compile(
+    r"[a-zA-Z0-9_+-]+(\.[a-zA-Z0-9_+-]+)*@([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.){1,3}[a-zA-Z]{2,6}"
+)
+_PLAIN_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN_NUMBER = re.compile(r"[0-9]{1,7}")
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def show_instant(instant: datetime) -> str:
@@ -33,17 +44,27 @@ class Text(fields.String):
 
     def __init__(self, *, longest: int = 200, shortest: int = 1, **kwargs: Any) -> None:
         super().__init__(validate=Length(min=shortest, max=longest), **kwargs)
+        self._lengths = range(shortest, longest + 1)
+
+    def read_usual(self, value: Any) -> str | None:
+        """See schemas/quick.py."""
+        return value if type(value) is str and len(value) in self._lengths else None
 
 
 class Email(fields.Email):
     """An e-mail address, in lower case: no mailbox anybody uses tells the two apart."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=Length(max=254), **kwargs)
+        super().__init__(validate=Length(max=_LONGEST_EMAIL), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         return text.lower()
+
+    def read_usual(self, value: Any) -> str | None:
+        """See schemas/quick.py."""
+        plain = type(value) is str and len(value) <= _LONGEST_EMAIL and _PLAIN_EMAIL.fullmatch(value)
+        return value.lower() if plain else None
 
 
 class Day(fields.Date):
@@ -58,6 +79,30 @@ class Day(fields.Date):
             raise ValidationError("Not a date of the form YYYY-MM-DD.")
         parsed: date = super()._deserialize(value, attr, data, **kwargs)
         return parsed
+
+    def read_usual(self, value: Any) -> date | None:
+        """See schemas/quick.py."""
+        if type(value) is not str or not _PLAIN_DAY.fullmatch(value):
+            return None
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            return None
+        return day if _FIRST_DAY <= day <= _LAST_DAY else None
+
+
+class DayList(fields.List[date]):
+    """`least` to `most` days."""
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(Day(), validate=Length(min=least, max=most), **kwargs)
+        self._lengths = range(least, most + 1)
+
+    def read_usual(self, value: Any) -> list[date] | None:
+        """See schemas/quick.py."""
+        if type(value) is not list or len(value) not in self._lengths:
+            return None
+        return all_usual(self.inner.read_usual, value)  # type: ignore[attr-defined]  # a Day, as made above
 
 
 class Instant(fields.AwareDateTime):
@@ -77,6 +122,13 @@ class Count(fields.Integer):
 
     def __init__(self, *, least: int = 0, most: int = MAX_QUANTITY, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=Range(min=least, max=most), **kwargs)
+        self._values = range(least, most + 1)
+
+    def read_usual(self, value: Any) -> int | None:
+        """See schemas/quick.py."""
+        if type(value) is str and _PLAIN_NUMBER.fullmatch(value):
+            value = int(value)
+        return value if type(value) is int and value in self._values else None
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool):  # True is an int to Python, and not to the contract.
@@ -89,6 +141,10 @@ class Count(fields.Integer):
 
 class BodyCount(Count):
     """A whole number in a JSON body, where "3" is not 3."""
+
+    def read_usual(self, value: Any) -> int | None:
+        """See schemas/quick.py."""
+        return super().read_usual(value) if type(value) is int else None
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, int):
@@ -147,6 +203,12 @@ class Metadata(fields.Dict):
         if len(orjson.dumps(content)) > _METADATA_BYTES:
             raise ValidationError("Longer than 16 KiB.")
         return content
+
+    def read_usual(self, value: Any) -> dict[str, Any] | None:
+        """See schemas/quick.py."""
+        if type(value) is not dict or not all(type(inner) in _PLAIN for inner in value.values()):
+            return None
+        return dict(value) if len(orjson.dumps(value)) <= _METADATA_BYTES else None
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

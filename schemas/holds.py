@@ -6,18 +6,18 @@ from datetime import date
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates
-from marshmallow.validate import Length
 
-from schemas.fields import BodyCount, Day, Email, Instant, Metadata, Text
+from schemas.fields import BodyCount, DayList, Email, Instant, Metadata, Text
+from schemas.quick import QuickSchema
 
 MAX_DATES = 366
 
 
-class PlaceHoldSchema(Schema):
+class PlaceHoldSchema(QuickSchema):
     """Body of POST /store/resource-booking/holds; its fields are place_hold's keyword arguments."""
 
     resource_id = Text(required=True)
-    dates = fields.List(Day(), required=True, validate=Length(min=1, max=MAX_DATES))
+    dates = DayList(least=1, most=MAX_DATES, required=True)
     quantity = BodyCount(least=1, required=True)
     customer_email = Email(required=True)
     idempotency_token = Text(required=True)
@@ -29,8 +29,12 @@ class PlaceHoldSchema(Schema):
         if len(set(dates)) != len(dates):
             raise ValidationError("A date is given twice.")
 
+    def is_usual(self, loaded: dict[str, Any]) -> bool:
+        """No date twice."""
+        return len(set(loaded["dates"])) == len(loaded["dates"])
 
-class ConfirmHoldSchema(Schema):
+
+class ConfirmHoldSchema(QuickSchema):
     """Body of POST …/holds/{id}/confirm."""
 
     order_id = Text(required=True)
@@ -47,8 +51,12 @@ class ClaimedEmail(fields.String):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         return text.strip().replace(" ", "+").lower()
 
+    def read_usual(self, value: Any) -> str | None:
+        """See schemas/quick.py."""
+        return value.strip().replace(" ", "+").lower() if type(value) is str else None
 
-class CustomerQuerySchema(Schema):
+
+class CustomerQuerySchema(QuickSchema):
     """Whose hold the caller says it is."""
 
     customer_email = ClaimedEmail(load_default=None)
