@@ -33,13 +33,14 @@ def _queue(name: str) -> Queue:
 
 
 # Apart, so that slow mail does not hold up orders, nor a sweep either of them. Fewer than 47 characters each.
-task_queues = [_queue(name) for name in ("bridge.events", "bridge.outgoing", "bridge.maintenance")]
+task_queues = [_queue(name) for name in ("bridge.events", "bridge.outgoing", "bridge.webhooks", "bridge.maintenance")]
 task_default_queue = "bridge.events"
 task_default_exchange = "bridge"
 task_create_missing_queues = False  # A typo must fail, not fill a queue that nobody serves.
 task_routes = {
     "tasks.events.*": {"queue": "bridge.events"},
     "tasks.outgoing.*": {"queue": "bridge.outgoing"},
+    "tasks.webhooks.*": {"queue": "bridge.webhooks"},
     "tasks.maintenance.*": {"queue": "bridge.maintenance"},
 }
 

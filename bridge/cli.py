@@ -49,7 +49,7 @@ def _with_database(command: Callable[..., None]) -> Callable[..., None]:
 
 @main.command()
 def up() -> None:
-    """Start everything: embedded servers where none are named, migrations, web, relay, worker, beat."""
+    """Start everything: embedded servers where none are named, migrations, web, relay, worker, sender, beat."""
     from bridge import up as starting  # noqa: PLC0415  # only this command needs the embedded servers
 
     sys.exit(starting.run(Config.from_env()))
@@ -75,6 +75,14 @@ def relay() -> None:
 def worker() -> None:
     """Apply events and carry out maintenance."""
     from tasks import worker as process  # noqa: PLC0415  # bridge itself knows no Celery
+
+    process.run(Config.from_env())
+
+
+@main.command()
+def sender() -> None:
+    """Deliver webhooks to those who subscribed."""
+    from tasks import sender as process  # noqa: PLC0415  # bridge itself knows no Celery
 
     process.run(Config.from_env())
 

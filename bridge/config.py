@@ -97,10 +97,14 @@ class Config:
     mail_from: str = "bookings@localhost"
     ops_email: str = ""  # Who is told of shortfalls; unset: `mail_from`.
 
+    # Webhooks out go to public addresses by HTTPS alone, unless this allows private ones and HTTP.
+    webhooks_allow_private: bool = False
+
     # 2 x 8 was the best of the servers measured on two cores (docs/performance.md); more connections are slower.
     web_processes: int = 2
     web_threads: int = 8
     worker_processes: int = 2
+    sender_threads: int = 16  # Deliveries of webhooks at a time, four of one receiver at most; each has a connection.
 
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 

@@ -457,6 +457,24 @@ class QueueNotFound(NotFound):
     code = "queue_not_found"
 
 
+class WebhookNotFound(NotFound):
+    """There is no such webhook."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery of this webhook."""
+
+    code = "delivery_not_found"
+
+
+class WebhookDisabled(BridgeError):
+    """The webhook is disabled: nothing is sent to it."""
+
+    code = "webhook_disabled"
+
+
 class UnreadableEvent(BridgeError):
     """The event does not have the shape its type should have."""
 

@@ -11,6 +11,7 @@ from bridge.ids import new_id
 
 SOURCE = "bridge"
 QUEUE = "bridge.outgoing"
+WEBHOOKS = "bridge.webhooks"  # Apart: a receiver that hangs must not hold up mail and refunds.
 
 
 def add_work(

@@ -1357,7 +1357,9 @@ CREATE TABLE public.attempt (
     outcome text,
     error_code text,
     error text,
-    traceback text
+    traceback text,
+    http_status integer,
+    answer text
 );
 
 CREATE TABLE public.audit (
@@ -2025,9 +2027,13 @@ CREATE INDEX event_due_by_webhook ON public.event USING btree (webhook_id, next_
 
 CREATE INDEX event_failed ON public.event USING btree (queue) WHERE (status = 'failed'::public.event_status);
 
+CREATE INDEX event_failed_by_webhook ON public.event USING btree (webhook_id) WHERE ((status = 'failed'::public.event_status) AND (webhook_id IS NOT NULL));
+
 CREATE INDEX event_listing ON public.event USING btree (received_at DESC, id DESC);
 
 CREATE INDEX event_rung ON public.event USING btree (queue, rung_at) WHERE ((status = 'pending'::public.event_status) AND (rung_at IS NOT NULL));
+
+CREATE INDEX event_under_way_by_webhook ON public.event USING btree (webhook_id) WHERE ((status = 'pending'::public.event_status) AND (webhook_id IS NOT NULL) AND ((rung_at IS NOT NULL) OR (claimed_by IS NOT NULL)));
 
 CREATE INDEX hold_active_expires_at ON public.hold USING btree (expires_at) WHERE (status = 'ACTIVE'::public.hold_status);
 

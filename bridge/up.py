@@ -22,7 +22,7 @@ from bridge.core import ops_users, processes
 from bridge.errors import BridgeError, InvalidSetting
 from bridge.supervisor import Supervisor
 
-PROCESSES = ("web", "relay", "worker", "beat")
+PROCESSES = ("web", "relay", "worker", "sender", "beat")
 REQUIRED = ("webhook_secrets", "admin_api_key", "secret_key", "medusa_jwt_secret")
 HEALTHY_SECONDS = 30
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to

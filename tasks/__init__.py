@@ -34,7 +34,7 @@ TRANSPORTS = {"amqp": "amqp", "amqps": "amqp", "redis": "redis", "rediss": "redi
 log = structlog.get_logger("tasks")
 _config: Config | None = None
 
-celery = Celery("bridge", include=["tasks.events", "tasks.outgoing", "tasks.maintenance"])
+celery = Celery("bridge", include=["tasks.events", "tasks.outgoing", "tasks.webhooks", "tasks.maintenance"])
 celery.config_from_object("celeryconfig")
 
 
@@ -64,7 +64,12 @@ def task(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def event_task(*, lease_seconds: float) -> Callable[[Callable[[Event], None]], Callable[[str], None]]:
-    """A task that claims an event by its id and has the function do what it asks for and finish it.
+    """A task that claims an event by its id and works on it: see event_work."""
+    return lambda act: task(event_work(lease_seconds=lease_seconds)(act))
+
+
+def event_work(*, lease_seconds: float) -> Callable[[Callable[[Event], None]], Callable[[str], None]]:
+    """What claims an event by its id and has the function do what it asks for and finish it.
 
     Whatever the function raises ends in the event's row: an Unavailable and what nobody expected are tried again later
     (a deploy may mend the latter), any other BridgeError fails the event at once. Nothing is left to Celery.
@@ -78,7 +83,7 @@ def event_task(*, lease_seconds: float) -> Callable[[Callable[[Event], None]], C
 
         # Celery names a task after these.
         perform.__module__, perform.__name__, perform.__doc__ = act.__module__, act.__name__, act.__doc__
-        return task(perform)
+        return perform
 
     return make
 

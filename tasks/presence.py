@@ -55,6 +55,16 @@ class _Work:
     def __init__(self) -> None:
         self.depth = 0
         self.done = 0
+        self._counting = threading.Lock()  # A sender works in many threads.
+
+    def begin(self) -> None:
+        with self._counting:
+            self.depth += 1
+
+    def end(self) -> None:
+        with self._counting:
+            self.depth -= 1
+            self.done += 1
 
 
 _work = _Work()
@@ -64,32 +74,50 @@ _stop = threading.Event()
 @contextmanager
 def working() -> Iterator[None]:
     """Have the time inside count as work in hand."""
-    _work.depth += 1
+    _work.begin()
     try:
         yield
     finally:
-        _work.depth -= 1
-        _work.done += 1
+        _work.end()
+
+
+@contextmanager
+def kept(kind: str, *, database_url: str) -> Iterator[None]:
+    """Say meanwhile that this process is there, one of `kind` which works in threads."""
+    db.configure(database_url)
+    _begin(kind)
+    try:
+        yield
+    finally:
+        _finish(kind)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types.
-def _begin(**_: object) -> None:
+def _begin_child(**_: object) -> None:
     # A child of a fork: its threads are its own to start, and its connections (bridge/db.py sees to those).
-    _stop.clear()
-    # Without SIGTERM: in this thread it would interrupt what tasks._uninterrupted protects in the other.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_beat_regularly, daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    _begin("worker")
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]  # Celery has no types.
-def _finish(**_: object) -> None:
+def _finish_child(**_: object) -> None:
+    _finish("worker")
+
+
+def _begin(kind: str) -> None:
+    _stop.clear()
+    # Without SIGTERM: in this thread it would interrupt what tasks._uninterrupted protects in the other.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_beat_regularly, args=[kind], daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _finish(kind: str) -> None:
     _stop.set()
-    Presence("worker").end()
+    Presence(kind).end()
 
 
-def _beat_regularly() -> None:
-    presence = Presence("worker")
+def _beat_regularly(kind: str) -> None:
+    presence = Presence(kind)
     seen = 0
     while not _stop.is_set():
         done = _work.done

@@ -11,10 +11,10 @@ import structlog
 
 from bridge import db, logs
 from bridge.config import Config
-from bridge.core import events
-from bridge.core.events import EVENTS, OUTGOING
+from bridge.core import deliveries, events
+from bridge.core.events import EVENTS, OUTGOING, WEBHOOKS
 from bridge.errors import Unavailable
-from tasks import celery, configure
+from tasks import celery, configure, webhooks
 from tasks.presence import Presence
 
 POLL_SECONDS = 0.1  # How long an event waits at most before it is rung; asking costs a third of a millisecond.
@@ -23,7 +23,11 @@ LAST_PAUSE_SECONDS = 5.0
 LOST_CLAIMS_SECONDS = 5.0  # Between two looks for claims of workers that are gone.
 BATCH = 100  # Rung in one go: little enough that a broker that goes away leaves few to ring again.
 
-TASKS = {EVENTS: "tasks.events.apply_event", OUTGOING: "tasks.outgoing.do_work"}
+TASKS = {
+    EVENTS: "tasks.events.apply_event",
+    OUTGOING: "tasks.outgoing.do_work",
+    WEBHOOKS: "tasks.webhooks.deliver",
+}
 
 log = structlog.get_logger("relay")
 
@@ -76,8 +80,11 @@ class Relay:
 
     def _ring(self) -> int:
         self._free_lost_claims()
+        webhooks.fan_out(limit=BATCH)
         with db.statement() as conn:
             rung = events.ring_due_events(conn, limit=BATCH)
+        with db.statement() as conn:
+            rung += deliveries.ring_due_deliveries(conn)
         # After the commit: a broker that hangs must not hold up anybody's row.
         for n, (event_id, queue) in enumerate(rung):
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import warnings
+from collections.abc import Iterable
 
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import setup_logging
@@ -12,12 +13,18 @@ from celery.worker.consumer import Consumer
 
 from bridge import db, logs
 from bridge.config import Config
-from bridge.core.events import QUEUES
+from bridge.core.events import QUEUES, WEBHOOKS
 from tasks import celery, configure, redis_acks
 
 
 def run(config: Config) -> None:
-    """Work until SIGTERM, then finish what is in hand."""
+    """Work until SIGTERM, then finish what is in hand. Webhooks have processes of their own: see sender.py."""
+    queues = [name for name in QUEUES if name != WEBHOOKS]
+    serve(config, queues=queues, options=[f"--concurrency={config.worker_processes}"])
+
+
+def serve(config: Config, *, queues: Iterable[str], options: Iterable[str]) -> None:
+    """Be a Celery worker of `queues` until SIGTERM, then finish what is in hand."""
     logs.configure(config.log_level)
     # Somebody who listens to this keeps Celery from setting up logging in its own way.
     setup_logging.connect(_keep_logging, weak=False)
@@ -30,8 +37,8 @@ def run(config: Config) -> None:
         [
             "--quiet",  # No banner among the JSON lines.
             "worker",
-            f"--concurrency={config.worker_processes}",
-            f"--queues={','.join(QUEUES)}",
+            *options,
+            f"--queues={','.join(queues)}",
             # Two workers of one name on one host would take each other for themselves.
             f"--hostname=bridge-{os.getpid()}@{socket.gethostname()}",
             f"--loglevel={config.log_level}",

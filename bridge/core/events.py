@@ -18,8 +18,9 @@ from bridge.ids import new_id
 
 EVENTS = "bridge.events"  # What platforms tell us.
 OUTGOING = outbox.QUEUE  # What we owe others: mail, calls.
+WEBHOOKS = outbox.WEBHOOKS  # What we tell those who subscribed: see core/deliveries.py.
 MAINTENANCE = "bridge.maintenance"  # What beat asks for. It has no rows: the next time does the same again.
-QUEUES = (EVENTS, OUTGOING, MAINTENANCE)
+QUEUES = (EVENTS, OUTGOING, WEBHOOKS, MAINTENANCE)
 
 Status = Literal["pending", "applied", "ignored", "failed", "discarded"]
 
@@ -70,6 +71,7 @@ class Event:
     attempts_left: int
     worker: str
     request_id: str | None
+    webhook_id: str | None = None  # Of a delivery: whom it is for.
 
     def document(self) -> dict[str, Any]:
         """The body as JSON. Raises UnreadableEvent."""
@@ -192,10 +194,11 @@ def retry_later(
     error: str,
     traceback: str | None = None,
     retry_after: float | None = None,
+    wait: float | None = None,
 ) -> None:
     """End the claim without an effect and try again after a wait; fail when that was the last attempt.
 
-    `retry_after` is the least to wait, in seconds. Raises ClaimLost.
+    `retry_after` is the least to wait, in seconds; `wait` is exactly what to wait. Raises ClaimLost.
     """
     if event.attempts_left < 1:
         fail_event(conn, event, error_code=error_code, error=error, traceback=traceback)
@@ -204,7 +207,7 @@ def retry_later(
         conn,
         _sql.retry_later,
         event,
-        wait_seconds=wait_seconds(event.attempts, retry_after=retry_after),
+        wait_seconds=wait_seconds(event.attempts, retry_after=retry_after) if wait is None else wait,
         error_code=error_code,
         error=redact(error),
         traceback=traceback and redact(traceback),

@@ -18,6 +18,7 @@ SEARCH_LIMIT = 100_000  # How many events a text is looked for in: about a secon
 BULK_LIMIT = 10_000  # Events one call retries: a transaction of seconds. Call again for the rest.
 TIMELINE_LIMIT = 1000
 RETRYABLE = ("failed", "ignored", "discarded")
+REPLAYABLE = (*RETRYABLE, "applied")  # Of deliveries: a receiver may have lost what it had.
 
 _sql = sql.load("failures")
 
@@ -29,6 +30,7 @@ class EventFilter(TypedDict, total=False):
     type: str | None
     order_id: str | None
     source: str | None
+    webhook_id: str | None  # Deliveries to it.
     since: datetime | None  # Received then or later,
     until: datetime | None  # and before this.
     q: str | None  # An id, or words of its type, error or outcome.
@@ -41,6 +43,7 @@ def list_events(
     type: str | None = None,  # noqa: A002 - the field's word, on the wire and in the table
     order_id: str | None = None,
     source: str | None = None,
+    webhook_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     q: str | None = None,
@@ -51,7 +54,16 @@ def list_events(
 
     The count is exact up to COUNT_LIMIT and stops there. `q` is looked for in the newest SEARCH_LIMIT of the rest.
     """
-    wanted = EventFilter(status=status, type=type, order_id=order_id, source=source, since=since, until=until, q=q)
+    wanted = EventFilter(
+        status=status,
+        type=type,
+        order_id=order_id,
+        source=source,
+        webhook_id=webhook_id,
+        since=since,
+        until=until,
+        q=q,
+    )
     rows = _find(conn, wanted, limit=limit, offset=offset)
     counted = _values(wanted) | {"limit": COUNT_LIMIT}
     return rows, one(conn.execute(_sql.count_events, counted, prepare=False))["count"]
@@ -99,7 +111,7 @@ def retry_events(
     Without a status only failed ones are meant: what is ignored or discarded is so on purpose.
     """
     wanted = EventFilter(**{**filter, "status": filter.get("status") or "failed"})
-    if wanted["status"] not in RETRYABLE:
+    if wanted["status"] not in (REPLAYABLE if wanted.get("webhook_id") else RETRYABLE):
         raise EventNotRetryable
     ids = [row["id"] for row in _find(conn, wanted, limit=BULK_LIMIT)]
     if dry_run:

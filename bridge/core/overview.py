@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.core import audits, failures, processes, shortfalls
+from bridge.core.events import WEBHOOKS
 from bridge.db import Connection
 
 
@@ -17,11 +18,17 @@ def get_overview(conn: Connection) -> dict[str, Any]:
     return {
         "failed": sum(queue["failed"] for queue in queues),
         "pending": sum(queue["pending"] for queue in queues),
-        "oldest_pending_seconds": max((queue["oldest_pending_seconds"] or 0.0 for queue in queues), default=0.0),
+        "oldest_pending_seconds": _oldest(queues),
         "relay_lag_seconds": processes.relay_lag(conn),
         "paused_queues": [queue["name"] for queue in queues if queue["paused"]],
-        "alive": {kind: alive.count(kind) for kind in ("web", "relay", "worker", "beat")},
+        "alive": {kind: alive.count(kind) for kind in ("web", "relay", "worker", "sender", "beat")},
         "audit_drift": audit["drift"] if audit else None,
         "audit_checked_at": audit["checked_at"] if audit else None,
         "open_shortfalls": open_shortfalls,
     }
+
+
+def _oldest(queues: list[dict[str, Any]]) -> float:
+    # A receiver that is away makes its deliveries wait for days: that is its own trouble, and stands with its webhook.
+    ours = [queue["oldest_pending_seconds"] or 0.0 for queue in queues if queue["name"] != WEBHOOKS]
+    return max(ours, default=0.0)

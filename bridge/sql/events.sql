@@ -94,8 +94,8 @@ counted AS (
     INSERT INTO attempt (event_id, n, worker) SELECT id, attempts, claimed_by FROM claimed
 )
 SELECT
-    id, source, type, queue, order_id, coalesce(edited_payload, raw) AS body, attempts, attempts_left, claimed_by AS worker,
-    request_id, set_config('synchronous_commit', 'off', true) AS synchronous_commit
+    id, source, type, queue, order_id, webhook_id, coalesce(edited_payload, raw) AS body, attempts, attempts_left,
+    claimed_by AS worker, request_id, set_config('synchronous_commit', 'off', true) AS synchronous_commit
 FROM claimed
 
 -- name: free_lost_claims

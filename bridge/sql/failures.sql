@@ -4,7 +4,7 @@
 SELECT
     e.id, e.source, e.dedupe_key, e.type, e.queue, e.order_id, e.status, e.outcome, e.attempts, e.attempts_left,
     e.next_attempt_at, e.rings, e.rung_at, e.claimed_by, e.claimed_until, e.error_code, e.error, e.duplicates,
-    e.request_id, e.received_at, e.finished_at, e.edited_payload IS NOT NULL AS edited
+    e.request_id, e.webhook_id, e.received_at, e.finished_at, e.edited_payload IS NOT NULL AS edited
 FROM (
     SELECT * FROM event
     WHERE (%(id)s::text IS NULL OR id = %(id)s)
@@ -12,6 +12,7 @@ FROM (
         AND (%(type)s::text IS NULL OR type = %(type)s)
         AND (%(order_id)s::text IS NULL OR order_id = %(order_id)s)
         AND (%(source)s::text IS NULL OR source = %(source)s)
+        AND (%(webhook_id)s::text IS NULL OR webhook_id = %(webhook_id)s)
         AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)
     ORDER BY received_at DESC, id DESC
@@ -33,6 +34,7 @@ SELECT count(*) FROM (
             AND (%(type)s::text IS NULL OR type = %(type)s)
             AND (%(order_id)s::text IS NULL OR order_id = %(order_id)s)
             AND (%(source)s::text IS NULL OR source = %(source)s)
+            AND (%(webhook_id)s::text IS NULL OR webhook_id = %(webhook_id)s)
             AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
             AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)
         ORDER BY received_at DESC, id DESC
@@ -46,10 +48,12 @@ SELECT count(*) FROM (
 
 -- name: retry_events
 -- Makes events due again, with all their attempts, and writes down who did. What is not failed, ignored or discarded
--- is left alone, so a second click finds nothing to do. Locks the events in the order of their ids.
+-- is left alone, so a second click finds nothing to do; a delivery of a webhook may also be made again. Locks the events
+-- in the order of their ids.
 WITH chosen AS (
     SELECT id, status FROM event
-    WHERE id = ANY (%(ids)s) AND status = ANY ('{failed,ignored,discarded}')
+    WHERE id = ANY (%(ids)s)
+        AND (status = ANY ('{failed,ignored,discarded}') OR (status = 'applied' AND webhook_id IS NOT NULL))
     ORDER BY id
     FOR UPDATE
 ),

@@ -28,6 +28,19 @@ WHERE EXISTS (
     )
     AND pg_postmaster_start_time() < now() - INTERVAL '1 minute'
 UNION ALL
+-- Likewise those who deliver webhooks: the relay rings no more for one of them than they can do at once.
+SELECT 'sender'
+WHERE EXISTS (
+        SELECT FROM event e
+        WHERE e.queue = 'bridge.webhooks' AND e.status = 'pending' AND e.rung_at < now() - INTERVAL '30 seconds'
+            AND NOT EXISTS (SELECT FROM paused_queue p WHERE p.name = e.queue)
+    )
+    AND NOT EXISTS (
+        SELECT FROM process p
+        WHERE p.kind = 'sender' AND greatest(p.progressed_at, p.started_at) > now() - INTERVAL '30 seconds'
+    )
+    AND pg_postmaster_start_time() < now() - INTERVAL '1 minute'
+UNION ALL
 SELECT p.kind FROM process p
 WHERE p.kind IN ('relay', 'beat')
 GROUP BY p.kind

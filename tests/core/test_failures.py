@@ -243,7 +243,7 @@ def test_queues_show_what_waits_in_them():
 
     queues = {queue["name"]: queue for queue in act(failures.list_queues)}
 
-    assert list(queues) == ["bridge.events", "bridge.outgoing", "bridge.maintenance"]
+    assert list(queues) == ["bridge.events", "bridge.outgoing", "bridge.webhooks", "bridge.maintenance"]
     ours, was = queues["bridge.events"], before["bridge.events"]
     assert (ours["pending"] - was["pending"], ours["failed"] - was["failed"]) == (1, 1)
     assert ours["due"] >= 1

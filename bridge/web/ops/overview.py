@@ -60,7 +60,7 @@ def _tiles(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
     failed, waiting, lag = numbers["failed"], numbers["oldest_pending_seconds"], numbers["relay_lag_seconds"]
     paused, drift, short = numbers["paused_queues"], numbers["audit_drift"], numbers["open_shortfalls"]
     alive = numbers["alive"]
-    missing = [kind for kind in ("relay", "worker", "beat") if not alive[kind]]
+    missing = [kind for kind in ("relay", "worker", "sender", "beat") if not alive[kind]]
     events, queues = url_for("ops_events.list_events", status="failed"), url_for("ops_queues.list_queues")
     return [
         _tile("Failed events", failed, events, f"{texts.count(failed, 'event')} failed" if failed else None),

@@ -18,7 +18,7 @@ def test_queues_say_what_waits_in_each(client, ops):
 
     queues = {queue["name"]: queue for queue in client.get("/ops/api/queues", headers=ops).json["queues"]}
 
-    assert set(queues) == {"bridge.events", "bridge.outgoing", "bridge.maintenance"}
+    assert set(queues) == {"bridge.events", "bridge.outgoing", "bridge.webhooks", "bridge.maintenance"}
     assert queues["bridge.events"]["failed"] >= 1
     assert set(queues["bridge.events"]) >= {"paused", "pending", "due", "rung", "claimed", "oldest_pending_seconds"}
 
