@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -118,6 +118,21 @@ def make_staff(conn: Connection, *, rules: Sequence[dict[str, Any]] = EVERY_DAY,
     return staff.create_member(conn, **{"name": "Sam", "time_zone": ZONE, **fields}, rules=rules).id
 
 
+def make_shop(
+    conn: Connection, *, rules: Sequence[dict[str, Any]] = EVERY_DAY, zone: str = ZONE, **fields: Any
+) -> Shop:
+    """A service of these `fields`, and the one who does it, and nothing else: others' bookings do not come to them."""
+    service_id = make_service(conn, **fields)
+    return Shop(service_id, make_staff(conn, rules=rules, time_zone=zone, service_ids=[service_id]))
+
+
+class Shop(NamedTuple):
+    """The ids of a service and of who does it."""
+
+    service_id: str
+    staff_id: str
+
+
 def at(clock: str, day: date | None = None, zone: str = ZONE) -> datetime:
     """An instant by the wall clock: "09:15" of a date far enough from today."""
     hour, minute = map(int, clock.split(":"))
@@ -129,7 +144,7 @@ def make_appointment(conn: Connection, **fields: Any) -> Appointment:
     minutes, is_confirmed = fields.pop("minutes", 10), fields.pop("confirmed", False)
     values = {"service_id": None, "staff_id": None, "customer_email": "ada@example.test", **fields}
     values["service_id"] = values["service_id"] or make_service(conn)
-    values["staff_id"] = values["staff_id"] or make_staff(conn)
+    values["staff_id"] = values["staff_id"] or make_staff(conn, service_ids=[values["service_id"]])
     held = placements.place_appointment(
         conn,
         placements.Wish(**{"start_at": at("10:00"), **values}),

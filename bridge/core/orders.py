@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bridge import db, sql
-from bridge.core import ledger, shortfalls
+from bridge.core import ledger, shortfalls, sold_services
 from bridge.core.ledger import Excess, Settled, Target
 from bridge.core.shortfalls import Standing
 from bridge.core.sold import find_sold
@@ -116,6 +116,8 @@ def _apply(conn: Connection, facts: OrderFacts, plan: Plan, *, actor: str, force
         settled = _settle(conn, plan, hold_ids, actor=actor, excess="policy")
     standings = _standings(plan, hold_ids, settled)
     _post(conn, facts, standings)
+    if any(slot.weight is not None for wanted in plan.wanted for slot in wanted.slots):
+        sold_services.follow_order(conn, facts, actor=actor)
     opened = shortfalls.follow(conn, facts, standings, actor=actor)
     return _describe(facts, standings, settled, opened, plan.notes)
 

@@ -76,7 +76,7 @@ def place_appointment(
         crew = _crew_for(conn, wish)
         try:
             # Whoever is asked for several times over tries them one after another: see _try.
-            for diary in _candidates(crew, start):
+            for diary in candidates(crew, start):
                 if placed := _try(conn, crew, diary, wish, start, **terms):
                     return placed
         except _Stale:
@@ -127,6 +127,14 @@ def unavailable(conn: Connection, wish: Wish, refusal: type[errors.Conflict]) ->
     return refusal(alternatives=[_shown(near) for near in list_alternatives(conn, wish)])
 
 
+def candidates(crew: Crew, start: int) -> Iterator[Diary]:
+    """Who is free at `start`, the one with the least to do that day first."""
+    free = [diary for diary in crew.diaries if start in crew.starts(diary, _day(diary, start)).free]
+    # Drawn by lot among equals: all who ask at the same instant would try the same one first.
+    lots = {diary.staff_id: secrets.randbelow(1 << 16) for diary in free}
+    return iter(sorted(free, key=lambda diary: (_load(diary, _day(diary, start)), lots[diary.staff_id])))
+
+
 def new_number() -> str:
     """A fresh booking number, such as BK-7Q2MXK9T."""
     return "BK-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
@@ -147,14 +155,6 @@ def _crew_for(conn: Connection, wish: Wish) -> Crew:
     if any(start in crew.starts(diary, _day(diary, start)).offered for diary in crew.diaries):
         return crew
     raise unavailable(conn, wish, errors.OutsideBusinessHours)
-
-
-def _candidates(crew: Crew, start: int) -> Iterator[Diary]:
-    """Who is free at `start`, the one with the least to do that day first."""
-    free = [diary for diary in crew.diaries if start in crew.starts(diary, _day(diary, start)).free]
-    # Drawn by lot among equals: all who ask at the same instant would try the same one first.
-    lots = {diary.staff_id: secrets.randbelow(1 << 16) for diary in free}
-    return iter(sorted(free, key=lambda diary: (_load(diary, _day(diary, start)), lots[diary.staff_id])))
 
 
 def _load(diary: Diary, day: date) -> int:

@@ -193,6 +193,7 @@ def _line_facts(line: dict[str, Any]) -> LineFacts:
         dates=claims.dates(),
         slot_id=claims.text("slot_id"),
         service_id=claims.text("service_id"),
+        staff_id=claims.text("staff_id"),
         start_at=claims.instant("start_at"),
         unit_price=line.get("unit_price"),
         # Last: reading the fields above is what gathers it.

@@ -23,6 +23,7 @@ class LineFacts:
     dates: tuple[date, ...] = ()
     slot_id: str | None = None
     service_id: str | None = None
+    staff_id: str | None = None
     start_at: datetime | None = None
     unit_price: Decimal | None = None
     complaint: str | None = None  # Why what the line says of its booking cannot be read, in words for people.

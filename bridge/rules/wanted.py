@@ -114,7 +114,9 @@ class _Planner:
 
     def _may_have(self, hold: KnownHold) -> bool:
         is_made_for_another = hold.kind == "order" and hold.line_key is None
-        return hold.order_id in {None, self.facts.id} and not is_made_for_another
+        # Confirmed without an order, to be paid in the shop: an order that pays may have it, one that is off may not.
+        is_kept = hold.order_id is None and hold.status == "CONFIRMED" and self.facts.is_cancelled
+        return hold.order_id in {None, self.facts.id} and not is_made_for_another and not is_kept
 
     def _share_out(self, bookings: dict[str, list[KnownHold]]) -> None:
         """Give the holds that only the order as a whole names to the lines they must be for."""

@@ -12,7 +12,8 @@ SELECT h.id, h.kind::text AS kind, h.status::text AS status, h.expires_at <= now
         THEN substr(h.idempotency_key, length(%(line_prefix)s) + 1) END AS line_key,
     coalesce(h.metadata -> 'slots', '[]') AS made_for,
     -- Two platforms may use one id for two orders.
-    CASE WHEN a.source = %(source)s THEN a.order_id WHEN a.source IS NOT NULL THEN a.source || ':' || a.order_id END AS order_id,
+    -- What was to be paid in the shop is no order's yet: one that pays for it after all may have it.
+    CASE WHEN a.source = %(source)s THEN a.order_id WHEN a.source <> 'bridge' THEN a.source || ':' || a.order_id END AS order_id,
     a.line_item_id, coalesce(a.cancelled_by_admin, 0) AS cancelled_by_admin,
     EXISTS (SELECT FROM shortfall s WHERE s.hold_id = h.id AND s.source = %(source)s AND s.order_id = %(order_id)s)
         AS is_short,
@@ -57,6 +58,8 @@ FROM unnest(%(ids)s::text[], %(hold_ids)s::text[], %(resource_ids)s::text[], %(l
     %(quantities)s::integer[], %(late)s::boolean[]) AS n (id, hold_id, resource_id, line_item_id, quantity, posted_late)
 ON CONFLICT (hold_id) DO UPDATE SET
     quantity = excluded.quantity, status = 'CONFIRMED', cancelled_at = NULL, cancel_reason = NULL,
+    source = CASE allocation.source WHEN 'bridge' THEN excluded.source ELSE allocation.source END,
+    order_id = CASE allocation.source WHEN 'bridge' THEN excluded.order_id ELSE allocation.order_id END,
     line_item_id = coalesce(allocation.line_item_id, excluded.line_item_id);
 
 -- name: cancel_allocations

@@ -16,6 +16,7 @@ from bridge.config import REQUIRED_BY_WEB, Config
 from bridge.core import terms
 from bridge.web import errors, health, limits, manage, observe, openapi
 from bridge.web.admin import blueprints as admin
+from bridge.web.manage import appointments as guests_appointments
 from bridge.web.ops import blueprints as ops
 from bridge.web.store import blueprints as store
 from bridge.web.webhooks import blueprints as webhooks
@@ -75,4 +76,5 @@ def create_app(config: Config) -> Flask:
     pages = (manage.blueprint, health.blueprint, openapi.blueprint, openapi.docs)
     for blueprint in (*store, *admin, *webhooks, *ops, *pages):
         app.register_blueprint(blueprint)
+    manage.KINDS["appointment"] = guests_appointments
     return app
