@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -15,9 +16,13 @@ _EMAIL = re.compile(rb"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}")
 # Each says something for every message; our own lines say it with the event's id.
 _CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "tasks.beat")
 
+# Where the lines of requests go; None where the level leaves them out.
+_requests: structlog.BytesLogger | None = None
+
 
 def configure(level: str = "info") -> None:
     """Log to standard output, from `level` up. Standard-library loggers take the same way."""
+    global _requests  # noqa: PLW0603  # a process has one standard output
     number = logging.getLevelName(level.upper())
     number = number if isinstance(number, int) else logging.INFO
     shared: list[Any] = [
@@ -45,6 +50,14 @@ def configure(level: str = "info") -> None:
     logging.basicConfig(handlers=[handler], level=number, force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    _requests = structlog.BytesLogger(sys.stdout.buffer) if number <= logging.INFO else None
+
+
+def log_request(**fields: Any) -> None:
+    """What `log.info("request", **fields)` writes, at a third of its cost: there is one such line a request."""
+    if _requests is not None:
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        _requests.info(_dumps({**fields, "event": "request", "level": "info", "timestamp": now}))
 
 
 def _dumps(event: Any, **_ignored: Any) -> bytes:

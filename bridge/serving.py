@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from bridge.config import REQUIRED_BY_WEB, Config
@@ -25,6 +25,9 @@ def run(config: Config) -> None:
         address=config.host,
         port=config.port,
         interface=Interfaces.WSGI,
+        # Proxies speak HTTP/1.1 to us; to find out costs every connection something.
+        http=HTTPModes.http1,
+        websockets=False,
         workers=config.web_processes,
         # One connection to the database per thread: a small number of them is faster than a large one.
         blocking_threads=config.web_threads,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from flask import Response, current_app, make_response, request
@@ -122,13 +123,16 @@ def parse_json(raw: bytes) -> Any:
 
 def read_query() -> dict[str, str]:
     """The query's parameters; one given twice is an error, as is a NUL in one."""
-    if "%00" in request.query_string.decode("latin-1"):
-        named = [name for name, value in request.args.items(multi=True) if "\0" in name + value]
+    # As werkzeug reads it; its MultiDict would cost more than everything else here.
+    pairs = parse_qsl(request.query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+    if any("\0" in name or "\0" in value for name, value in pairs):
+        named = [name for name, value in pairs if "\0" in name + value]
         raise InvalidData(f"{', '.join(named)}: Must not contain NUL characters.".replace("\0", ""))
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
-        raise InvalidData(f"Given more than once: {', '.join(twice)}.")
-    return request.args.to_dict()
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        names = [name for name, _value in pairs]
+        raise InvalidData(f"Given more than once: {', '.join(name for name in query if names.count(name) > 1)}.")
+    return query
 
 
 def _find_nul(value: Any) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from functools import cache
+from secrets import token_hex
 
-import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, clear_contextvars
-from ulid import ULID
+
+from bridge import logs
 
 REQUESTS = Counter("bridge_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -23,8 +24,6 @@ SECONDS = Histogram(
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
-log = structlog.get_logger("bridge.web")
-
 
 def register(app: Flask) -> None:
     """Watch every request of the application."""
@@ -34,22 +33,23 @@ def register(app: Flask) -> None:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _SANE_ID.fullmatch(given) else str(ULID())
+    g.request_id = given if _SANE_ID.fullmatch(given) else token_hex(16)
     g.started = time.perf_counter()
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "unknown"
+    rule, method, status, request_id = request.url_rule, request.method, response.status_code, g.request_id
+    route = rule.rule if rule else "unknown"
     seconds = time.perf_counter() - g.started
-    _requests(request.method if request.method in _METHODS else "other", route, response.status_code).inc()
+    _requests(method if method in _METHODS else "other", route, status).inc()
     _seconds(route).observe(seconds)
-    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Request-Id"] = request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
-    log.info(
-        "request", method=request.method, path=request.path, status=response.status_code, ms=round(seconds * 1000, 1)
+    logs.log_request(
+        method=method, path=request.path, status=status, ms=round(seconds * 1000, 1), request_id=request_id
     )
     return response
 
