@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, BinaryIO
 
@@ -14,8 +16,12 @@ import requests
 from bridge import db
 from bridge.clients import webhooks
 from bridge.config import Config
-from bridge.core import audits, keys, ops_users
-from bridge.errors import BridgeError
+from bridge.core import audits, keys, ops_users, repairs
+from bridge.core.audits import Finding
+from bridge.errors import BridgeError, Unavailable
+from bridge.rules.findings import explain
+
+_TRIES = 5
 
 
 class _Commands(click.Group):
@@ -118,15 +124,52 @@ def migrate(config: Config) -> None:
 
 
 @main.command()
+@click.option("--repair", is_flag=True, help="Put right what can be put right safely. Safe beside sales.")
 @_with_database
-def audit(_config: Config) -> None:
-    """Check that the ledger adds up. Exit code 1 when it does not."""
-    with db.transaction() as conn:
-        findings = audits.audit(conn)
+def audit(_config: Config, repair: bool) -> None:
+    """Check that the ledger adds up, and explain what does not. Exit code 1 when something is left."""
+    findings = _repair(_audit()) if repair else _audit()
     for finding in findings:
+        meaning = explain(finding)
         click.echo("  ".join(f"{name}={value}" for name, value in finding.items()))
+        click.echo(f"    {meaning.what}")
+        if not repair:
+            click.echo(f"    --repair {meaning.repair or 'leaves it to people'}.")
+        click.echo(f"    {meaning.person}")
     click.echo(f"{len(findings)} findings." if findings else "The ledger adds up: 0 findings.")
     sys.exit(1 if findings else 0)
+
+
+def _audit() -> list[Finding]:
+    with db.transaction() as conn:
+        return audits.audit(conn)
+
+
+def _repair(findings: list[Finding]) -> list[Finding]:
+    """Repair each finding once, and whatever comes to light by that; what is left."""
+    tried = set()
+    while new := [finding for finding in findings if audits.identify(finding) not in tried]:
+        for finding in new:
+            tried.add(audits.identify(finding))
+            click.echo(f"{_repair_one(finding)}: {explain(finding).what}")
+        findings = _audit()
+    return findings
+
+
+def _repair_one(finding: Finding) -> str:
+    for _ in range(_TRIES):
+        # Somebody who sells just there keeps the lock for milliseconds.
+        with suppress(Unavailable), db.transaction() as conn:
+            return "repaired" if repairs.repair(conn, finding, actor=_person()) else "left"
+    return "left, for the database was busy"
+
+
+def _person() -> str:
+    """Who sits at this terminal."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # A container's user may have no name.
+        return "cli"
 
 
 @main.command()

@@ -19,6 +19,12 @@ class OverviewSchema(Schema):
     alive = fields.Dict(keys=fields.String(), values=fields.Integer())
     audit_drift = Count(allow_none=True, metadata={"description": "Must be 0; null before the first audit."})
     audit_checked_at = Instant(allow_none=True)
+    audit_round_ended_at = Instant(
+        allow_none=True, metadata={"description": "When all of the ledger had last been looked at."}
+    )
+    audit_is_partial = fields.Boolean(
+        allow_none=True, metadata={"description": "Whether the last run looked at a part of a large ledger only."}
+    )
     open_shortfalls = Count()
 
 
@@ -32,8 +38,12 @@ class AuditSchema(Schema):
     """What the auditor found."""
 
     checked_at = Instant()
+    is_partial = fields.Boolean(metadata={"description": "Whether the last run looked at a part only."})
+    round_ended_at = Instant(
+        allow_none=True, metadata={"description": "When all of the ledger had last been looked at."}
+    )
     drift = Count()
-    findings = Json()
+    findings = Json(metadata={"description": "Each with what it means, what --repair does, and what people should do."})
 
 
 class AuditAnswerSchema(Schema):

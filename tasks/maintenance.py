@@ -84,10 +84,10 @@ def remind_of_appointments() -> None:
 
 @upkeep
 def audit_ledger() -> None:
-    """Check that the ledger adds up; on a large one, where that takes long, less often."""
+    """Check that the ledger adds up; a large one in parts, where that takes long, and less often."""
     with db.transaction() as conn:
         if audits.is_due(conn):
-            audits.audit(conn)
+            audits.audit(conn, seconds=BUDGET_SECONDS)
 
 
 @upkeep

@@ -43,8 +43,7 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
     if reason := is_superseded(facts, known):
         return Reconciled(outcome=reason, ignored=True)
 
-    holds = _lock_holds(conn, facts)
-    plan = plan_order(facts, holds, _list_grains(conn, facts), find_sold(conn, facts))
+    plan = make_plan(conn, facts)
     outcome = _apply(conn, facts, plan, actor=actor)
     conn.execute(
         queries.update_order,
@@ -60,14 +59,28 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
     return Reconciled(outcome=outcome, problems=plan.problems)
 
 
-def reconcile_again(conn: Connection, *, source: str, order_id: str, actor: str, force: str | None = None) -> None:
+def reconcile_again(
+    conn: Connection, *, source: str, order_id: str, actor: str, force: str | None = None, cause: str = "order"
+) -> None:
     """Reconcile an order with what was last seen of it; `force` names a hold that may exceed capacity."""
+    facts = last_seen(conn, source=source, order_id=order_id)
+    if facts is not None:
+        _apply(conn, facts, make_plan(conn, facts), actor=actor, force=force, cause=cause)
+
+
+def last_seen(conn: Connection, *, source: str, order_id: str) -> OrderFacts | None:
+    """What was last seen of an order, whose turn this takes; None when it is only known by name."""
     row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
-    if row["facts"] is None:
-        return
-    facts = order_from_json(row["facts"])
-    plan = plan_order(facts, _lock_holds(conn, facts), _list_grains(conn, facts), find_sold(conn, facts))
-    _apply(conn, facts, plan, actor=actor, force=force)
+    if row["facts"] is not None:
+        facts = order_from_json(row["facts"])
+        # A cancellation may have come as a word without facts.
+        return replace(facts, is_cancelled=True) if row["cancelled_at"] else facts
+    return OrderFacts(source=source, id=order_id, is_cancelled=True) if row["cancelled_at"] else None
+
+
+def make_plan(conn: Connection, facts: OrderFacts) -> Plan:
+    """What an order should have, with every hold it names or has locked. The caller has locked the order."""
+    return plan_order(facts, _lock_holds(conn, facts), _list_grains(conn, facts), find_sold(conn, facts))
 
 
 def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
@@ -106,14 +119,16 @@ def _list_grains(conn: Connection, facts: OrderFacts) -> dict[str, str]:
     return {row["id"]: row["grain"] for row in conn.execute(queries.list_grains, {"resource_ids": named})}
 
 
-def _apply(conn: Connection, facts: OrderFacts, plan: Plan, *, actor: str, force: str | None = None) -> str:
+def _apply(
+    conn: Connection, facts: OrderFacts, plan: Plan, *, actor: str, force: str | None = None, cause: str = "order"
+) -> str:
     if not plan.wanted:
         return "; ".join(["nothing of ours in this order", *plan.notes])
     hold_ids = [_hold_for(conn, facts, wanted) for wanted in plan.wanted]
-    settled = _settle(conn, plan, hold_ids, actor=actor, excess="policy")
+    settled = _settle(conn, plan, hold_ids, actor=actor, cause=cause)
     if force is not None and settled.missing:
-        _settle(conn, plan, hold_ids, actor=actor, excess="force", only=force)
-        settled = _settle(conn, plan, hold_ids, actor=actor, excess="policy")
+        _settle(conn, plan, hold_ids, actor=actor, cause="force", excess="force", only=force)
+        settled = _settle(conn, plan, hold_ids, actor=actor, cause=cause)
     standings = _standings(plan, hold_ids, settled)
     _post(conn, facts, standings)
     if any(slot.weight is not None for wanted in plan.wanted for slot in wanted.slots):
@@ -147,7 +162,8 @@ def _settle(
     hold_ids: list[str],
     *,
     actor: str,
-    excess: Excess,
+    cause: str,
+    excess: Excess = "policy",
     only: str | None = None,
     without: Collection[str] = (),
 ) -> Settled:
@@ -158,14 +174,14 @@ def _settle(
         for slot in wanted.slots
         if (quantity := wanted.quantity_of(slot)) > 0
     ]
-    cause = "force" if excess == "force" else "order"
     settled_holds = hold_ids if only is None else [only]
     settled = ledger.settle(conn, settled_holds, targets, cause=cause, actor=actor, partial=True, excess=excess)
     broken = _broken(plan, hold_ids, settled)
     if not broken:
         return settled
     # Half a party or half an appointment is of no use to anybody: what was had of it is given back.
-    rest = _settle(conn, plan, hold_ids, actor=actor, excess=excess, only=only, without={*without, *broken})
+    without = {*without, *broken}
+    rest = _settle(conn, plan, hold_ids, actor=actor, cause=cause, excess=excess, only=only, without=without)
     missing = [slot for slot in settled.missing if slot["hold_id"] in broken]
     return replace(settled, returned=settled.returned + rest.returned, missing=[*rest.missing, *missing])
 

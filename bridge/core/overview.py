@@ -24,6 +24,8 @@ def get_overview(conn: Connection) -> dict[str, Any]:
         "alive": {kind: alive.count(kind) for kind in ("web", "relay", "worker", "sender", "beat")},
         "audit_drift": audit["drift"] if audit else None,
         "audit_checked_at": audit["checked_at"] if audit else None,
+        "audit_round_ended_at": audit["round_ended_at"] if audit else None,
+        "audit_is_partial": audit["is_partial"] if audit else None,
         "open_shortfalls": open_shortfalls,
     }
 

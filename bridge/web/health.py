@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +40,10 @@ def healthz() -> Any:
 @blueprint.get("/readyz")
 @endpoint()
 def readyz() -> Any:
-    """Whether the bridge is well, part by part; 503 when one is not."""
+    """Whether the bridge is well, part by part; 503 when one is not.
+
+    What the auditor found is shown and takes nobody out of service: whatever is sold meanwhile is sold right.
+    """
     checks = {
         "database": _check_database,
         "migrations": _check_migrations,
@@ -47,7 +52,7 @@ def readyz() -> Any:
     }
     parts = {name: _outcome(check) for name, check in checks.items()}
     is_ready = all(state == "ok" for state in parts.values())
-    answer = {"status": "ok" if is_ready else "unwell", "checks": parts}
+    answer = {"status": "ok" if is_ready else "unwell", "checks": parts, "audit_drift": _audit_drift()}
     return (answer, 200) if is_ready else (answer, 503, {"Retry-After": "5"})
 
 
@@ -80,6 +85,12 @@ class _DatabaseCollector(Collector):
         yield GaugeMetricFamily(
             "bridge_audit_drift", "Findings of the last audit; must be 0.", value=audit["drift"] if audit else 0
         )
+        if audit and audit["round_ended_at"]:
+            yield GaugeMetricFamily(
+                "bridge_audit_round_age_seconds",
+                "How long ago all of the ledger had been looked at.",
+                value=(datetime.now(UTC) - audit["round_ended_at"]).total_seconds(),
+            )
         yield GaugeMetricFamily(
             "bridge_relay_lag_seconds", "Age of the oldest event that is due and not rung.", value=lag
         )
@@ -88,6 +99,14 @@ class _DatabaseCollector(Collector):
             for queue in queues:
                 gauge.add_metric([queue["name"]], float(queue[name] or 0))
             yield gauge
+
+
+def _audit_drift() -> int | None:
+    """Findings of the last audit; None before the first, and when nobody can tell."""
+    with suppress(BridgeError, psycopg.ProgrammingError), db.statement() as conn:
+        last = audits.last_audit(conn)
+        return last["drift"] if last else None
+    return None
 
 
 def _outcome(check: Callable[[], None]) -> str:

@@ -74,6 +74,7 @@ def test_the_bridge_is_ready_part_by_part(own: Config) -> None:
     assert answer.json == {
         "status": "ok",
         "checks": {"database": "ok", "migrations": "ok", "broker": "ok", "relay": "ok"},
+        "audit_drift": None,
     }
     assert answer.status_code == 200
 

@@ -13,6 +13,7 @@ from werkzeug.routing import BaseConverter
 from bridge import db
 from bridge.core import audits, failures, overview
 from bridge.errors import NotFound
+from bridge.rules.findings import Explanation, explain
 from bridge.web.ops import texts
 from bridge.web.ops.console import new_blueprint, page
 
@@ -90,13 +91,23 @@ def _tiles(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
             "–" if drift is None else drift,
             url_for("ops_overview.show_overview", _anchor="audit"),
             f"the ledger does not add up: {texts.count(drift, 'finding')}" if drift else None,
-            note="never checked" if drift is None else f"checked {texts.ago(numbers['audit_checked_at'])}",
+            note=_checked(numbers),
         ),
     ]
 
 
-def _findings(audit: Mapping[str, Any] | None) -> list[str]:
-    return [texts.brief(finding) for finding in audit["findings"][:SHOWN_FINDINGS]] if audit else []
+def _checked(numbers: Mapping[str, Any]) -> str:
+    if numbers["audit_checked_at"] is None:
+        return "never checked"
+    when = texts.ago(numbers["audit_checked_at"])
+    if not numbers["audit_is_partial"]:
+        return f"checked {when}"
+    whole = numbers["audit_round_ended_at"]
+    return f"part of it checked {when}, all of it {texts.ago(whole) if whole else 'not yet'}"
+
+
+def _findings(audit: Mapping[str, Any] | None) -> list[Explanation]:
+    return [explain(finding) for finding in audit["findings"][:SHOWN_FINDINGS]] if audit else []
 
 
 def _lag_trouble(seconds: float) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint
 
 from bridge import db
 from bridge.core import audits
+from bridge.rules.findings import explain
 from bridge.web import auth
 from bridge.web.endpoints import endpoint
 from schemas.overview import AuditAnswerSchema
@@ -23,4 +25,7 @@ _last = AuditAnswerSchema()
 def get_audit() -> Any:
     """What the auditor last found; nothing is what it should be."""
     with db.transaction() as conn:
-        return _last.dump({"audit": audits.last_audit(conn)})
+        audit = audits.last_audit(conn)
+    if audit is not None:
+        audit["findings"] = [finding | {"meaning": asdict(explain(finding))} for finding in audit["findings"]]
+    return _last.dump({"audit": audit})
