@@ -20,48 +20,38 @@ queries = bookings.queries
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A booking that is cancelled, what the platform is asked to pay back of it, and what is kept."""
+    """A booking that is cancelled, and what is kept of its price."""
 
     booking: Booking
-    refund_amount: Decimal
     fee: Decimal
 
 
 def cancel_booking(
-    conn: Connection,
-    booking_id: str,
-    *,
-    by: By,
-    reason: str | None = None,
-    refund_amount: Decimal | None = None,
-    dry_run: bool = False,
+    conn: Connection, booking_id: str, *, by: By, reason: str | None = None, refund_amount: Decimal | None = None
 ) -> Cancelled:
     """Cancel a booking, once: its seats go back, and what was paid is asked back as the tour's policy says.
 
-    Staff may cancel at any time, and pay back `refund_amount`, or else all of it. With `dry_run` only says what it
-    would come to. Raises BookingNotFound, InvalidTransition, TooLate.
+    Staff may cancel at any time, and pay back `refund_amount`, or else all of it. Raises BookingNotFound,
+    InvalidTransition, TooLate.
     """
-    with conn.transaction(force_rollback=dry_run):
-        before = bookings.lock_booking(conn, booking_id)
-        _check(before, "cancelled")
-        refund = _refund(conn, before, by, refund_amount)
-        is_paid = before.order_source not in {None, OURS}
-        conn.execute(
-            queries.cancel_booking,
-            {
-                "booking_id": booking_id,
-                "reason": reason,
-                "cancelled_by": "staff" if by.is_staff else "customer",
-                "refund_amount": refund if is_paid else None,
-            },
-        )
-        new = {"status": "cancelled"} | ({"refund_amount": refund} if is_paid else {})
-        note_change(conn, booking_id, "cancellation", {"status": before.status}, new, by=by, reason=reason)
-        closures.let_go(conn, [before.hold_id], cause="cancel", actor=by.name)
-        if is_paid and refund > 0:
-            _owe_refund(conn, before, refund)
-        after = bookings.get_booking(conn, booking_id)
-    return Cancelled(after, refund if is_paid else Decimal(0), before.total_amount - refund if is_paid else Decimal(0))
+    before = bookings.lock_booking(conn, booking_id)
+    _check(before, "cancelled")
+    is_paid = before.order_source not in {None, OURS}
+    refund = _refund(conn, before, by, refund_amount)
+    values = {
+        "booking_id": booking_id,
+        "reason": reason,
+        "cancelled_by": "staff" if by.is_staff else "customer",
+        "refund_amount": refund if is_paid else None,
+    }
+    # The booking first: what follows its hold then finds nothing to do.
+    conn.execute(queries.cancel_booking, values)
+    new = {"status": "cancelled"} | ({"refund_amount": refund} if is_paid else {})
+    note_change(conn, booking_id, "cancellation", {"status": before.status}, new, by=by, reason=reason)
+    closures.let_go(conn, [before.hold_id], cause="cancel", actor=by.name)
+    if is_paid and refund > 0:
+        _owe_refund(conn, before, refund)
+    return Cancelled(bookings.get_booking(conn, booking_id), before.total_amount - refund)
 
 
 def set_status(conn: Connection, booking_id: str, status: str, *, by: By, reason: str | None = None) -> Booking:

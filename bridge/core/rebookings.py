@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Any
 
 from bridge import errors
@@ -34,31 +33,19 @@ class Changes:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rebooked:
-    """A booking as it is after a change, and how much more it costs: less than 0, the customer gets money back."""
-
-    booking: Booking
-    price_difference: Decimal
-
-
-def change_booking(
-    conn: Connection, booking_id: str, *, changes: Changes, by: By, terms: Terms, dry_run: bool = False
-) -> Rebooked:
-    """Move a booking to another departure of its tour, change its party, or both at once; with `dry_run` only try.
+def change_booking(conn: Connection, booking_id: str, *, changes: Changes, by: By, terms: Terms) -> Booking:
+    """Move a booking to another departure of its tour, change its party, or both at once.
 
     The new seats are taken and the old given back in one act, or nothing changes. The same departure keeps the heads'
     prices it was booked at; another has its own. Raises BookingNotFound, InvalidTransition, SlotNotFound, PartySize,
     TooLate, TooFarAhead, SlotCancelled, BlackedOut, InsufficientCapacity.
     """
-    with conn.transaction(force_rollback=dry_run):
-        before = bookings.lock_booking(conn, booking_id)
-        if before.status not in {"pending", "confirmed"}:
-            raise errors.InvalidTransition(f"A {before.status} booking cannot be changed.", status=before.status)
-        _change_details(conn, before, changes, by)
-        _change_seats(conn, before, changes, by, terms)
-        after = bookings.get_booking(conn, booking_id)
-    return Rebooked(after, after.total_amount - before.total_amount)
+    before = bookings.lock_booking(conn, booking_id)
+    if before.status not in {"pending", "confirmed"}:
+        raise errors.InvalidTransition(f"A {before.status} booking cannot be changed.", status=before.status)
+    _change_details(conn, before, changes, by)
+    _change_seats(conn, before, changes, by, terms)
+    return bookings.get_booking(conn, booking_id)
 
 
 def _change_details(conn: Connection, before: Booking, changes: Changes, by: By) -> None:

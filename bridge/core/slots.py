@@ -60,13 +60,21 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tour:
-    """A tour as its calendar shows it; `duration_minutes` is null before it has any schedule."""
+    """A tour as its calendar shows it."""
 
     id: str
     name: str
-    description: str | None
-    time_zone: str
-    duration_minutes: int | None
+    today: date  # Where it departs.
+    is_closed: bool  # By a blackout, on the first of the dates asked for.
+    duration_minutes: int | None  # Of its departures; null before it has any schedule.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What a date has: departures, and seats of those that can be booked."""
+
+    departures: int
+    spots: int
 
 
 def get_slot(
@@ -84,18 +92,49 @@ def list_slots(
     conn: Connection, *, tour_id: str, start_date: date, end_date: date, window: Window
 ) -> tuple[Tour, Sequence[Slot]]:
     """The tour and its departures on these dates, cancelled ones too. One statement. Raises ResourceNotFound."""
+    rows = conn.fetch(queries.list_slots, _range(tour_id, start_date, end_date, window))
+    if not rows:
+        raise ResourceNotFound
+    tour = Tour(**{name: rows[0][f"tour_{name}"] for name in Tour.__dataclass_fields__})
+    return tour, [_slot(row) for row in rows if row["slot_no"] is not None]
+
+
+def read_month(conn: Connection, *, tour_id: str, start_date: date, end_date: date, window: Window) -> dict[date, Day]:
+    """The dates of a range that have departures. One statement, whatever they hold. Raises ResourceNotFound."""
+    rows = conn.fetch(queries.read_month, _range(tour_id, start_date, end_date, window))
+    if not rows:
+        raise ResourceNotFound
+    row = rows[0]
+    return {
+        day: Day(departures=departures, spots=spots)
+        for day, departures, spots in zip(row["dates"], row["departures"], row["spots"], strict=True)
+    }
+
+
+def nearest_slots(
+    conn: Connection, *, tour_id: str, on_date: date, at_time: time, seats: int, window: Window, limit: int = 5
+) -> list[Slot]:
+    """The departures nearest to a local time, at most two months away, that so many seats can be booked of now."""
     values = {
+        "tour_id": tour_id,
+        "on_date": on_date,
+        "at_time": at_time,
+        "seats": seats,
+        "cutoff": window.cutoff,
+        "advance_days": window.advance_days,
+        "limit": limit,
+    }
+    return [_slot(row) for row in conn.execute(queries.nearest_slots, values)]
+
+
+def _range(tour_id: str, start_date: date, end_date: date, window: Window) -> dict[str, Any]:
+    return {
         "tour_id": tour_id,
         "start_date": start_date,
         "end_date": end_date,
         "cutoff": window.cutoff,
         "advance_days": window.advance_days,
     }
-    rows = conn.execute(queries.list_slots, values).fetchall()
-    if not rows:
-        raise ResourceNotFound
-    tour = Tour(**{name: rows[0][f"tour_{name}"] for name in Tour.__dataclass_fields__})
-    return tour, [_slot(row) for row in rows if row["slot_no"] is not None]
 
 
 def _slot(row: dict[str, Any]) -> Slot:

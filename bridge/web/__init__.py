@@ -12,6 +12,7 @@ from bridge.core import terms
 from bridge.web import errors, health, limits, manage, observe, openapi
 from bridge.web.admin import blueprints as admin
 from bridge.web.app import BridgeApp
+from bridge.web.calendar import blueprints as calendar
 from bridge.web.manage import appointments as guests_appointments
 from bridge.web.ops import blueprints as ops
 from bridge.web.store import blueprints as store
@@ -39,7 +40,7 @@ def create_app(config: Config) -> Flask:
             expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
     pages = (manage.blueprint, health.blueprint, openapi.blueprint, openapi.docs)
-    for blueprint in (*store, *admin, *webhooks, *ops, *pages):
+    for blueprint in (*store, *admin, *calendar, *webhooks, *ops, *pages):
         app.register_blueprint(blueprint)
     manage.KINDS["appointment"] = guests_appointments
     return app

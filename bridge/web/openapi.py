@@ -18,7 +18,12 @@ from bridge.web.endpoints import Description
 from bridge.web.errors import STATUS
 
 VERSION = "0.1.0"
-_ANYBODY = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/store", "/webhooks", "/static")
+_ANYBODY = (
+    *("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/store", "/webhooks", "/static"),
+    # Not whole prefixes: beside these stand routes that ask who is calling.
+    *("/api/calendar/availability", "/api/calendar/tours/", "/api/calendar/bookings/reference/"),
+)
+_OPEN_RULES = {"/api/calendar/bookings"}
 _HIDDEN_METHODS = {"HEAD", "OPTIONS"}
 
 blueprint = Blueprint("openapi", __name__)
@@ -62,7 +67,7 @@ _ERROR = {
 
 
 def _operations(rule: Rule, description: Description) -> dict[str, Any]:
-    is_public = rule.rule.startswith(_ANYBODY)
+    is_public = rule.rule.startswith(_ANYBODY) or rule.rule in _OPEN_RULES
     raised: list[type[BridgeError]] = [*description.errors, errors.InvalidData, errors.Unavailable]
     if not is_public:
         raised += [errors.Unauthorized, errors.Forbidden]
@@ -70,7 +75,7 @@ def _operations(rule: Rule, description: Description) -> dict[str, Any]:
         raised += [errors.UnsupportedMediaType, errors.PayloadTooLarge]
     if description.creates:
         raised.append(errors.IdempotencyKeyReused)
-    if rule.rule.startswith("/store"):
+    if rule.rule.startswith(("/store", "/api/calendar/bookings")):
         raised.append(errors.TooManyRequests)
     operation: dict[str, Any] = {
         "summary": description.summary,

@@ -31,7 +31,7 @@ from tests.web.ops.rows import make_event, make_shortfall
 Headers = dict[str, str]
 Document = dict[str, Any]
 
-DESCRIBED = ("/store", "/admin", "/ops/api", "/webhooks", "/healthz", "/readyz")
+DESCRIBED = ("/store", "/admin", "/api", "/ops/api", "/webhooks", "/healthz", "/readyz")
 EXAMPLES = 15  # Of each operation and mode: some seconds in all.
 
 
@@ -110,8 +110,18 @@ def test_every_error_code_it_names_exists_under_its_status(document: Document) -
 
 def test_whatever_demands_a_credential_says_so(app: Flask, document: Document) -> None:
     open_to_all = {label for label, operation in operations(document) if "security" not in operation}
+    open_api = {label for label in open_to_all if label.split(" ")[1].startswith("/api/")}
 
-    assert {label.split(" ")[1].split("/")[1] for label in open_to_all} == {"store", "webhooks", "healthz", "readyz"}
+    assert {label.split(" ")[1].split("/")[1] for label in open_to_all - open_api} == {
+        *("store", "webhooks", "healthz", "readyz")
+    }
+    assert open_api == {
+        "POST /api/calendar/availability",
+        "GET /api/calendar/tours/{tour_id}/monthly",
+        "GET /api/calendar/tours/{tour_id}/slots",
+        "POST /api/calendar/bookings",
+        "GET /api/calendar/bookings/reference/{reference}",
+    }
 
 
 def test_the_page_that_shows_it_is_there(client: FlaskClient) -> None:
