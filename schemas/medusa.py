@@ -130,6 +130,10 @@ class OrderSchema(_Lenient):
     canceled_at = Instant(allow_none=True)
     email = fields.String(allow_none=True)
     metadata = fields.Raw(allow_none=True)
+    # As they come: nothing in them may make an order unreadable.
+    shipping_address = fields.Raw(allow_none=True)
+    billing_address = fields.Raw(allow_none=True)
+    payment_collections = fields.Raw(allow_none=True)
     items = fields.List(fields.Nested(LineSchema), allow_none=True)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from bridge import db
 from bridge.clients.mail import MailServer, make_message
 from bridge.clients.medusa import Medusa
-from bridge.core import events
+from bridge.core import events, refunds
+from bridge.core.booking_log import By
 from bridge.core.events import Event, Status
 from bridge.errors import PlatformRefused, UnreadableEvent
 from tasks import appointments, bookings, event_task, settings, slot_cancellations, waitlist
@@ -61,6 +62,8 @@ def _refund(_event: Event, payload: dict[str, Any]) -> Done:
         amount = _all_left(payments, note)
     for payment_id, part in _share_out(payments, amount, note):
         medusa.refund_payment(payment_id, part, note)
+    with db.transaction() as conn:
+        refunds.note_refund(conn, str(payload.get("refund_id")), by=By(name="platform"))
     return "applied", f"{amount} paid back" if amount else "nothing was paid, so nothing is paid back"
 
 

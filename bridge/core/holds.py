@@ -12,6 +12,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from bridge import db, errors, sql
+from bridge.core import passengers
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.slots import day_slots, slot_day
@@ -66,6 +67,7 @@ class Allocation:
     created_at: datetime
     posted_late: bool
     dates: Sequence[date]
+    grain: str
 
 
 def place_hold(
@@ -175,7 +177,10 @@ def confirm_hold(
             raise errors.AlreadyConfirmed(order_id=answer["order_id"])
         case "no_room":
             raise errors.HoldExpired("The hold has expired, and there is no room left to take it again.")
-    return get_allocation(conn, answer["allocation_id"]), get_hold(conn, hold_id)
+    allocation = get_allocation(conn, answer["allocation_id"])
+    if allocation.grain == "departure":
+        passengers.list_confirmed(conn, hold_id)
+    return allocation, get_hold(conn, hold_id)
 
 
 def release_hold(

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bridge import db, sql
-from bridge.core import ledger, shortfalls, sold_services
+from bridge.core import ledger, passengers, shortfalls, sold_services
 from bridge.core.ledger import Excess, Settled, Target
 from bridge.core.shortfalls import Standing
 from bridge.core.sold import find_sold
@@ -43,6 +43,7 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
     if reason := is_superseded(facts, known):
         return Reconciled(outcome=reason, ignored=True)
 
+    facts = passengers.name_holds(conn, facts)
     plan = make_plan(conn, facts)
     outcome = _apply(conn, facts, plan, actor=actor)
     conn.execute(
@@ -133,6 +134,7 @@ def _apply(
     _post(conn, facts, standings)
     if any(slot.weight is not None for wanted in plan.wanted for slot in wanted.slots):
         sold_services.follow_order(conn, facts, actor=actor)
+    passengers.keep_list(conn, facts, _on_departures(plan, hold_ids))
     opened = shortfalls.follow(conn, facts, standings, actor=actor)
     return _describe(facts, standings, settled, opened, plan.notes)
 
@@ -207,6 +209,15 @@ def _standings(plan: Plan, hold_ids: list[str], settled: Settled) -> list[Standi
             has = max((wanted.quantity_of(slot) - short.get(slot[:2], 0) for slot in wanted.slots), default=0)
         standings.append(Standing(wanted, hold_id, missing[hold_id], has))
     return standings
+
+
+def _on_departures(plan: Plan, hold_ids: list[str]) -> dict[str, str | None]:
+    """Holds that may be of departures, with the line of each."""
+    return {
+        hold_id: wanted.line_id
+        for wanted, hold_id in zip(plan.wanted, hold_ids, strict=True)
+        if wanted.hold is None or wanted.hold.grain == "departure"
+    }
 
 
 def _post(conn: Connection, facts: OrderFacts, standings: Sequence[Standing]) -> None:

@@ -71,13 +71,6 @@ def set_status(conn: Connection, booking_id: str, status: str, *, by: By, reason
     return bookings.get_booking(conn, booking_id)
 
 
-def note_refund(conn: Connection, booking_id: str, *, by: By) -> None:
-    """The platform has paid a cancelled booking back. Twice is as good as once."""
-    if conn.execute(queries.note_refund, {"booking_id": booking_id}).fetchone() is not None:
-        old, new = {"status": "cancelled"}, {"status": "refunded"}
-        note_change(conn, booking_id, "status_change", old, new, by=by, reason=None)
-
-
 def _check(before: Booking, status: str) -> None:
     # One that lapsed was never paid, so there is nothing to pay back.
     is_nothing = before.status == "cancelled" and before.cancelled_by in {None, "clock"}

@@ -1,10 +1,11 @@
-"""Money owed back: the platform is asked for it once, however often the asking is tried."""
+"""Money owed back: the platform is asked for it once, however often the asking is tried; and then it is back."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from bridge import outbox
+from bridge import outbox, sql
+from bridge.core.booking_log import By, note_change
 from bridge.db import Connection
 
 
@@ -36,3 +37,10 @@ def owe_refund(
         dedupe_key=f"refund:{refund_id}",
         order_id=order_id,
     )
+
+
+def note_refund(conn: Connection, refund_id: str, *, by: By) -> None:
+    """The platform has paid back: the cancelled booking it was for, if one, is refunded. Twice is as good as once."""
+    if conn.execute(sql.load("bookings").note_refund, {"booking_id": refund_id}).fetchone() is not None:
+        old, new = {"status": "cancelled"}, {"status": "refunded"}
+        note_change(conn, refund_id, "status_change", old, new, by=by, reason=None)

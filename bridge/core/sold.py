@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.core import sold_services
+from bridge.core import passengers, sold_services
 from bridge.db import Connection
 from bridge.rules.known import Sold
 from bridge.rules.orders import OrderFacts
@@ -13,4 +13,4 @@ def find_sold(conn: Connection, facts: OrderFacts) -> dict[str, Sold]:
 
     Dates need no looking up: the planner reads them from the line itself.
     """
-    return sold_services.find_sold(conn, facts)
+    return passengers.find_departures(conn, facts) | sold_services.find_sold(conn, facts)

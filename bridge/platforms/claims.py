@@ -17,6 +17,7 @@ MAX_TEXT_LENGTH = 200
 MAX_HOLD_IDS = 60
 MAX_DATES = 366
 MAX_RANGE_DAYS = 365
+MAX_PARTY = 1000  # Far above any party.
 
 _NO_DATES: tuple[date, ...] = ()
 _Value = TypeVar("_Value")
@@ -52,8 +53,8 @@ class Claims:
         return self._read(name, _instant, None)
 
     def hold_ids(self) -> tuple[str, ...]:
-        """Every hold named, each once, in the order they are named."""
-        named = [self.text("booking_hold_id")]
+        """Every hold named, each once, in the order they are named; a booking stands for its hold."""
+        named = [self.text(name) for name in ("booking_hold_id", "booking_id", "booking_reference")]
         for name in ("booking_hold_ids", "booking_holds"):
             named += self._read(name, _hold_list, [])
         hold_ids = tuple(dict.fromkeys(hold_id for hold_id in named if hold_id))
@@ -68,6 +69,10 @@ class Claims:
             if days := self._read(name, _date_list, _NO_DATES):
                 return days
         return self._date_range()
+
+    def party(self) -> tuple[int, int, int] | None:
+        """How many adults, children and infants come along."""
+        return self._read("party", _party, None)
 
     def complaint(self) -> str | None:
         """All complaints as one text."""
@@ -112,6 +117,23 @@ def _instant(value: object) -> datetime | None:
         return instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _UnreadableError("is not a time") from error
+
+
+def _party(value: object) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise _UnreadableError("is not an object")
+    adults, children, infants = (
+        next((value[name] for name in names if value.get(name) is not None), 0)
+        for names in (("adult", "adults"), ("child", "children"), ("infant", "infants"))
+    )
+    counts = (adults, children, infants)
+    if not all(isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MAX_PARTY for count in counts):
+        raise _UnreadableError("does not count adult, child and infant")
+    if not adults + children:
+        raise _UnreadableError("has nobody who takes a seat")
+    return counts
 
 
 def _hold_list(value: object) -> list[str | None]:

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 
 from bridge.errors import UnreadableEvent
 from bridge.platforms.claims import Claims
+from bridge.platforms.medusa_details import customer_name, is_paid_back
 from bridge.rules.orders import CartFacts, LineFacts, LookUp, Nothing, OrderFacts, Reading
 from schemas.medusa import (
     MAX_ID_LENGTH,
@@ -175,6 +176,8 @@ def _order_facts(
         version=order.get("version"),
         updated_at=order.get("updated_at"),
         email=_email(order.get("email")),
+        customer_name=customer_name(order),
+        is_paid_back=is_paid_back(order),
         lines=tuple(_line_facts(line) for line in _items(order, where)),
         hold_ids=claims.hold_ids(),
         booking_number=claims.text("booking_number"),
@@ -195,6 +198,7 @@ def _line_facts(line: dict[str, Any]) -> LineFacts:
         service_id=claims.text("service_id"),
         staff_id=claims.text("staff_id"),
         start_at=claims.instant("start_at"),
+        party=claims.party(),
         unit_price=line.get("unit_price"),
         # Last: reading the fields above is what gathers it.
         complaint=claims.complaint(),

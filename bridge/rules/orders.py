@@ -25,6 +25,7 @@ class LineFacts:
     service_id: str | None = None
     staff_id: str | None = None
     start_at: datetime | None = None
+    party: tuple[int, int, int] | None = None  # Adults, children, infants on a departure.
     unit_price: Decimal | None = None
     complaint: str | None = None  # Why what the line says of its booking cannot be read, in words for people.
 
@@ -40,6 +41,8 @@ class OrderFacts:
     version: int | None = None
     updated_at: datetime | None = None
     email: str | None = None
+    customer_name: str | None = None
+    is_paid_back: bool = False  # Something was paid, and all of it has been paid back.
     lines: tuple[LineFacts, ...] = ()
     hold_ids: tuple[str, ...] = ()  # Named by the order as a whole.
     booking_number: str | None = None
@@ -113,6 +116,7 @@ def order_from_json(plain: dict[str, Any]) -> OrderFacts:
                 "hold_ids": tuple(line["hold_ids"]),
                 "dates": tuple(map(date.fromisoformat, line["dates"])),
                 "start_at": _instant(line["start_at"]),
+                "party": tuple(line["party"]) if line.get("party") else None,
                 "unit_price": None if line["unit_price"] is None else Decimal(line["unit_price"]),
             }
         )

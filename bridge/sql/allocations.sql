@@ -5,7 +5,7 @@ SELECT a.id, a.hold_id, a.resource_id, a.order_id, a.line_item_id,
         SELECT max(CASE r.grain WHEN 'quarter_hour' THEN 1 ELSE k.quantity END)
         FROM claim k WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
     ), 0) ELSE a.quantity END AS quantity, a.status::text AS status, a.created_at,
-    a.posted_late,
+    a.posted_late, r.grain::text AS grain,
     ARRAY(
         SELECT DISTINCT c.on_date FROM claim k JOIN capacity c ON c.resource_id = k.resource_id AND c.slot_no = k.slot_no
         WHERE k.hold_id = a.hold_id AND k.resource_id = a.resource_id
