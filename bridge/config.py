@@ -56,6 +56,8 @@ class Config:
     medusa_url: str = ""
     medusa_api_key: str = field(default="", metadata={"secret": True})
     medusa_publishable_key: str = field(default="", metadata={"secret": True})
+    # The product that items are sold as whose resource names none in its metadata (variant_id).
+    medusa_variant_id: str = ""
     # Where a customer pays for a cart; {cart_id} stands for it. Unset: MEDUSA_URL/checkout?cart_id=….
     checkout_url: str = ""
     # The platform's variant that appointments are sold as, where the service's metadata names none.

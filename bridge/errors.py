@@ -214,6 +214,63 @@ class WrongCustomer(Forbidden):
     code = "wrong_customer"
 
 
+# -- reservations ------------------------------------------------------------------------------------------------------
+
+
+class ReservationNotFound(NotFound):
+    """There is no reservation of this number."""
+
+    code = "reservation_not_found"
+
+
+class ReservationClosed(Conflict):
+    """This reservation is closed: it lapsed, was released, or was paid."""
+
+    code = "reservation_closed"
+
+
+class ReservationEmpty(Conflict):
+    """There is nothing in this reservation to pay for."""
+
+    code = "reservation_empty"
+
+
+class ReservationChanged(Conflict):
+    """The reservation was changed while its payment was prepared; ask again."""
+
+    code = "reservation_changed"
+
+
+class ItemNotFound(NotFound):
+    """The reservation has no such item."""
+
+    code = "item_not_found"
+
+
+class TooManyItems(InvalidData):
+    """A reservation does not have as many items."""
+
+    code = "too_many_items"
+
+
+class NotPriced(Conflict):
+    """An item cannot be paid for here: its price, its product or its currency is missing."""
+
+    code = "not_priced"
+
+
+class CheckoutRefused(Conflict):
+    """The platform does not take this payment."""
+
+    code = "checkout_refused"
+
+
+class CheckoutNotConfigured(Conflict):
+    """Nobody can be paid here: neither STRIPE_SECRET_KEY nor MEDUSA_URL with MEDUSA_PUBLISHABLE_KEY is set."""
+
+    code = "checkout_not_configured"
+
+
 # -- allocations and shortfalls ----------------------------------------------------------------------------------------
 
 

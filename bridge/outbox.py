@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -21,13 +22,16 @@ def add_work(
     payload: dict[str, Any],
     dedupe_key: str,
     order_id: str | None = None,
+    not_before: datetime | None = None,
 ) -> None:
     """Owe `type` of work to somebody, once for each `dedupe_key`. It is kept exactly if `conn` commits.
 
-    `type` is one that tasks/outgoing.py knows. A worker that dies may leave the work done and do it again.
+    `type` is one that tasks/outgoing.py knows. With `not_before` nobody does it before then. A worker that dies may
+    leave the work done and do it again.
     """
     conn.execute(
-        "INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (source, dedupe_key) DO NOTHING",
-        [new_id("evt"), SOURCE, dedupe_key, type, QUEUE, order_id, orjson.dumps(payload)],
+        "INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw, next_attempt_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))"
+        " ON CONFLICT (source, dedupe_key) DO NOTHING",
+        [new_id("evt"), SOURCE, dedupe_key, type, QUEUE, order_id, orjson.dumps(payload), not_before],
     )

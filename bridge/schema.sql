@@ -416,6 +416,7 @@ BEGIN
     IF NOT FOUND THEN RETURN 'not_found'; END IF;
     IF v_hold.status = 'EXPIRED' OR (v_hold.status = 'ACTIVE' AND v_hold.expires_at <= now()) THEN RETURN 'expired'; END IF;
     IF v_hold.status <> 'ACTIVE' THEN RETURN 'not_active'; END IF;
+    IF EXISTS (SELECT FROM reservation_item i WHERE i.hold_id = p_hold_id) THEN RETURN 'shared'; END IF;
     IF v_hold.expires_at >= v_hold.hard_expires_at THEN RETURN 'limit'; END IF;
 
     SELECT array_agg(k.resource_id), array_agg(k.slot_no) INTO v_resources, v_slots
@@ -428,6 +429,40 @@ BEGIN
     UPDATE hold SET expires_at = v_expires_at WHERE id = p_hold_id;
     UPDATE claim SET expires_at = v_expires_at WHERE hold_id = p_hold_id AND state = 'held';
     RETURN 'extended';
+END $$;
+
+CREATE FUNCTION public.extend_reservation(p_booking_number text, p_grace interval DEFAULT NULL::interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    v_holds text[];
+    v_resources text[];
+    v_slots bigint[];
+    v_term interval;
+    v_until timestamptz;
+BEGIN
+    v_holds := ARRAY(
+        SELECT h.id FROM hold h WHERE h.booking_number = p_booking_number AND h.status = 'ACTIVE' ORDER BY h.id FOR UPDATE
+    );
+    SELECT array_agg(s.resource_id), array_agg(s.slot_no) INTO v_resources, v_slots
+    FROM (SELECT DISTINCT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = ANY (v_holds)) s;
+    PERFORM lock_slots(v_resources, v_slots);
+    -- Somebody may have taken a slot over while this waited, and the last second passed.
+    IF EXISTS (SELECT FROM claim k WHERE k.hold_id = ANY (v_holds) AND k.state = 'expired') THEN RETURN NULL; END IF;
+
+    SELECT max(i.term) INTO v_term FROM reservation_item i WHERE i.hold_id = ANY (v_holds);
+    UPDATE reservation r SET
+        grace_given_at = CASE WHEN p_grace IS NULL THEN r.grace_given_at ELSE clock_timestamp() END,
+        expires_at = greatest(r.expires_at, least(r.hard_expires_at,
+            CASE WHEN p_grace IS NULL THEN clock_timestamp() + v_term ELSE r.expires_at + p_grace END))
+    WHERE r.booking_number = p_booking_number
+    RETURNING r.expires_at INTO v_until;
+    UPDATE hold h SET expires_at = r.expires_at, hard_expires_at = r.hard_expires_at
+    FROM reservation r WHERE r.booking_number = p_booking_number AND h.id = ANY (v_holds);
+    UPDATE claim SET expires_at = v_until WHERE hold_id = ANY (v_holds) AND state = 'held';
+    RETURN v_until;
 END $$;
 
 CREATE FUNCTION public.follow_appointment_allocation() RETURNS trigger
@@ -1091,6 +1126,58 @@ BEGIN
     outcome := 'released';
 END $$;
 
+CREATE TABLE public.reservation (
+    booking_number text NOT NULL COLLATE pg_catalog."C",
+    customer_email text,
+    customer_name text,
+    customer_phone text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    hard_expires_at timestamp with time zone NOT NULL,
+    grace_given_at timestamp with time zone,
+    released_at timestamp with time zone,
+    source text,
+    order_id text,
+    ordered_at timestamp with time zone,
+    CONSTRAINT reservation_ordered_once CHECK ((((order_id IS NULL) = (source IS NULL)) AND ((order_id IS NULL) = (ordered_at IS NULL)))),
+    CONSTRAINT reservation_within_hard_cap CHECK ((expires_at <= hard_expires_at))
+);
+
+CREATE FUNCTION public.reservation_status(p_reservation public.reservation) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    v_had boolean;
+    v_has boolean;
+    v_live boolean;
+    v_lapsed boolean;
+BEGIN
+    SELECT coalesce(bool_or(a.id IS NOT NULL), false),
+        coalesce(bool_or(a.status = 'CONFIRMED' OR s.id IS NOT NULL), false),
+        coalesce(bool_or(h.status = 'ACTIVE' AND h.expires_at > now()), false),
+        coalesce(bool_or(h.status = 'EXPIRED' OR h.status = 'ACTIVE' AND h.expires_at <= now()), false)
+    INTO v_had, v_has, v_live, v_lapsed
+    FROM hold h
+    LEFT JOIN allocation a ON a.hold_id = h.id
+    LEFT JOIN shortfall s ON s.hold_id = h.id AND s.status = 'open'
+    WHERE h.booking_number = p_reservation.booking_number;
+    IF NOT v_has AND p_reservation.order_id IS NOT NULL THEN
+        -- What somebody had given back is had again by a hold of the order's own.
+        v_had := true;
+        v_has := EXISTS (
+            SELECT FROM allocation a WHERE a.order_id = p_reservation.order_id AND a.source = p_reservation.source
+                AND a.status = 'CONFIRMED');
+    END IF;
+    RETURN CASE
+        WHEN v_has THEN 'paid'
+        WHEN v_had THEN 'cancelled'
+        WHEN p_reservation.released_at IS NOT NULL THEN 'released'
+        WHEN p_reservation.expires_at <= now() OR v_lapsed AND NOT v_live THEN 'expired'
+        ELSE 'open' END;
+END $$;
+
 CREATE FUNCTION public.seats_waited_for(p_resources text[], p_slots bigint[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1510,6 +1597,19 @@ CREATE TABLE public.capacity (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.checkout (
+    id text NOT NULL COLLATE pg_catalog."C",
+    booking_number text NOT NULL COLLATE pg_catalog."C",
+    platform text NOT NULL,
+    hold_ids text[] NOT NULL,
+    claimed_until timestamp with time zone,
+    reference text,
+    url text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT checkout_platform_known CHECK ((platform = ANY (ARRAY['medusa'::text, 'stripe'::text])))
+);
+
 CREATE TABLE public.claim (
     hold_id text NOT NULL COLLATE pg_catalog."C",
     resource_id text NOT NULL COLLATE pg_catalog."C",
@@ -1686,6 +1786,30 @@ CREATE TABLE public.process (
     seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     progressed_at timestamp with time zone,
     state jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+CREATE TABLE public.refusal (
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    on_date date NOT NULL,
+    reason text NOT NULL,
+    share smallint NOT NULL,
+    n integer NOT NULL
+);
+
+CREATE TABLE public.reservation_item (
+    hold_id text NOT NULL COLLATE pg_catalog."C",
+    booking_number text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    title text NOT NULL,
+    details jsonb NOT NULL,
+    term interval NOT NULL,
+    line_quantity integer NOT NULL,
+    unit_price numeric,
+    currency_code text NOT NULL,
+    variant_id text,
+    dropped_at timestamp with time zone,
+    CONSTRAINT reservation_item_price_not_negative CHECK ((unit_price >= (0)::numeric)),
+    CONSTRAINT reservation_item_quantity_positive CHECK ((line_quantity > 0))
 );
 
 CREATE TABLE public.resource (
@@ -1938,6 +2062,9 @@ ALTER TABLE ONLY public.booking_transition
 ALTER TABLE ONLY public.capacity
     ADD CONSTRAINT capacity_pkey PRIMARY KEY (resource_id, slot_no);
 
+ALTER TABLE ONLY public.checkout
+    ADD CONSTRAINT checkout_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.claim
     ADD CONSTRAINT claim_pkey PRIMARY KEY (hold_id, resource_id, slot_no);
 
@@ -1982,6 +2109,18 @@ ALTER TABLE ONLY public.platform_order
 
 ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (kind, name);
+
+ALTER TABLE ONLY public.refusal
+    ADD CONSTRAINT refusal_pkey PRIMARY KEY (resource_id, on_date, reason, share);
+
+ALTER TABLE ONLY public.reservation_item
+    ADD CONSTRAINT reservation_item_pkey PRIMARY KEY (hold_id);
+
+ALTER TABLE ONLY public.reservation_item
+    ADD CONSTRAINT reservation_item_position UNIQUE (booking_number, "position");
+
+ALTER TABLE ONLY public.reservation
+    ADD CONSTRAINT reservation_pkey PRIMARY KEY (booking_number);
 
 ALTER TABLE ONLY public.resource
     ADD CONSTRAINT resource_pkey PRIMARY KEY (id);
@@ -2049,6 +2188,8 @@ CREATE INDEX booking_recent ON public.booking USING btree (created_at DESC, id D
 
 CREATE INDEX booking_to_travel ON public.booking USING btree (slot_no) WHERE (status = 'confirmed'::public.booking_status);
 
+CREATE UNIQUE INDEX checkout_one_open ON public.checkout USING btree (booking_number) WHERE (closed_at IS NULL);
+
 CREATE INDEX claim_allocated ON public.claim USING btree (resource_id, slot_no) WHERE (state = 'allocated'::public.claim_state);
 
 CREATE INDEX claim_lapse ON public.claim USING btree (resource_id, slot_no, expires_at) WHERE (state = 'held'::public.claim_state);
@@ -2094,6 +2235,12 @@ CREATE INDEX opening_rule_by_staff ON public.opening_rule USING btree (staff_id,
 CREATE INDEX ops_action_by_target ON public.ops_action USING btree (target, n);
 
 CREATE INDEX platform_order_reconciled_at ON public.platform_order USING btree (reconciled_at);
+
+CREATE INDEX refusal_on_date ON public.refusal USING btree (on_date);
+
+CREATE INDEX reservation_expires_at ON public.reservation USING btree (expires_at);
+
+CREATE INDEX reservation_listing ON public.reservation USING btree (created_at DESC, booking_number DESC);
 
 CREATE INDEX resource_listing ON public.resource USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
@@ -2194,6 +2341,9 @@ ALTER TABLE ONLY public.booking
 ALTER TABLE ONLY public.capacity
     ADD CONSTRAINT capacity_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);
 
+ALTER TABLE ONLY public.checkout
+    ADD CONSTRAINT checkout_booking_number_fkey FOREIGN KEY (booking_number) REFERENCES public.reservation(booking_number) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.claim
     ADD CONSTRAINT claim_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id) ON DELETE CASCADE;
 
@@ -2205,6 +2355,12 @@ ALTER TABLE ONLY public.hold
 
 ALTER TABLE ONLY public.opening_rule
     ADD CONSTRAINT opening_rule_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
+ALTER TABLE ONLY public.reservation_item
+    ADD CONSTRAINT reservation_item_booking_number_fkey FOREIGN KEY (booking_number) REFERENCES public.reservation(booking_number) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.reservation_item
+    ADD CONSTRAINT reservation_item_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.schedule
     ADD CONSTRAINT schedule_resource_id_fkey FOREIGN KEY (resource_id) REFERENCES public.resource(id);

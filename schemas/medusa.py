@@ -24,13 +24,14 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _check_storable(text: str) -> None:
+def check_storable(text: str) -> None:
+    """Raise ValidationError for a text that PostgreSQL cannot keep."""
     if not is_storable(text):
         raise ValidationError("Not a text that can be stored.")
 
 
 def _id(**options: Any) -> fields.String:
-    return fields.String(validate=[Length(min=1, max=MAX_ID_LENGTH), _check_storable], **options)
+    return fields.String(validate=[Length(min=1, max=MAX_ID_LENGTH), check_storable], **options)
 
 
 class Number(fields.Field[Decimal]):

@@ -6,13 +6,13 @@ from typing import Any
 
 from bridge import db
 from bridge.clients.medusa import Medusa
-from bridge.core import carts, events, orders
+from bridge.core import carts, events, orders, payments
 from bridge.core.events import Event
 from bridge.core.orders import Reconciled
 from bridge.db import Connection
 from bridge.errors import UnreadableEvent, UnreadableLine
 from bridge.platforms import PLATFORMS
-from bridge.rules.orders import CartFacts, LookUp, Nothing, OrderFacts
+from bridge.rules.orders import CartFacts, CheckoutFacts, LookUp, Nothing, OrderFacts
 from tasks import event_task, settings
 
 
@@ -42,12 +42,14 @@ def _look_up(wanted: LookUp) -> OrderFacts | CartFacts:
     return order
 
 
-def _apply(conn: Connection, facts: OrderFacts | CartFacts | Nothing, *, actor: str) -> dict[str, Any]:
+def _apply(conn: Connection, facts: OrderFacts | CartFacts | CheckoutFacts | Nothing, *, actor: str) -> dict[str, Any]:
     match facts:
         case OrderFacts():
             return _verdict(orders.reconcile(conn, facts, actor=actor))
         case CartFacts():
             return _verdict(carts.follow(conn, facts, actor=actor))
+        case CheckoutFacts():
+            return _verdict(payments.follow(conn, facts, actor=actor))
         case Nothing(reason=reason):
             return {"status": "ignored", "outcome": reason}
 

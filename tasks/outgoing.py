@@ -13,7 +13,9 @@ from bridge.core import events, refunds
 from bridge.core.booking_log import By
 from bridge.core.events import Event, Status
 from bridge.errors import PlatformRefused, UnreadableEvent
+from bridge.platforms import stripe
 from tasks import appointments, bookings, event_task, settings, slot_cancellations, waitlist
+from tasks import payments as on_stripe
 
 Done = tuple[Status, str]
 
@@ -51,11 +53,14 @@ def _send_mail(event: Event, payload: dict[str, Any]) -> Done:
 
 
 def _refund(_event: Event, payload: dict[str, Any]) -> Done:
-    medusa = Medusa(settings())
     order_id, note = _text(payload, "order_id"), f"bridge {_text(payload, 'refund_id')}"
+    given = _amount(payload["amount"]) if payload.get("amount") is not None else None
+    if payload.get("source") == stripe.SOURCE:
+        return on_stripe.refund(payload, given)
+    medusa = Medusa(settings())
     payments = medusa.list_payments(order_id)
-    if payload.get("amount") is not None:
-        amount = _amount(payload["amount"])
+    if given is not None:
+        amount = given
     elif payload.get("line_item_id") is not None:
         amount = _refundable(medusa.get_order(order_id), _text(payload, "line_item_id"))
     else:
@@ -135,4 +140,5 @@ WORK: dict[str, Callable[[Event, dict[str, Any]], Done]] = {
     "appointment.remind": appointments.remind,
     "waitlist.notify": waitlist.tell,
     "slot.cancel": slot_cancellations.carry_on,
+    "stripe.end_session": on_stripe.end_session,
 }

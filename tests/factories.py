@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from bridge.core import appointments, holds, placements, services, staff
+from bridge.core import appointments, holds, placements, reservation_items, reservations, services, staff
 from bridge.core.appointments import Appointment
+from bridge.core.reservations import Reservation
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.slots import day_slot
@@ -87,6 +88,25 @@ def make_allocation(conn: Connection, resource_id: str, dates: list[date], quant
     return allocation.id
 
 
+def make_reservation(
+    conn: Connection, resource_id: str, dates: list[date], quantity: int = 1, **fields: Any
+) -> Reservation:
+    """An open reservation of one item (`times` it, if given)."""
+    asked = {"resource_id": resource_id, "dates": dates, "quantity": quantity}
+    terms = reservation_items.Terms(
+        term=timedelta(minutes=15), currency_code="aud", variant_id=fields.get("variant_id")
+    )
+    reservation, _added = reservations.add_items(
+        conn,
+        reservation_items.read_items(conn, [asked] * fields.get("times", 1), terms=terms),
+        booking_number=fields.get("booking_number"),
+        customer_email=fields.get("customer_email"),
+        hard_term=timedelta(minutes=120),
+        actor="tests",
+    )
+    return reservation
+
+
 def lapse(conn: Connection, *hold_ids: str) -> None:
     """Make holds lapse a second ago, as the clock would."""
     conn.execute("UPDATE hold SET expires_at = now() - INTERVAL '1 second' WHERE id = ANY (%s)", [list(hold_ids)])
@@ -94,6 +114,15 @@ def lapse(conn: Connection, *hold_ids: str) -> None:
         "UPDATE claim SET expires_at = now() - INTERVAL '1 second' WHERE hold_id = ANY (%s) AND state = 'held'",
         [list(hold_ids)],
     )
+
+
+def lapse_reservation(conn: Connection, booking_number: str) -> None:
+    """Make a reservation and all it holds lapse a second ago, as the clock would."""
+    conn.execute(
+        "UPDATE reservation SET expires_at = now() - INTERVAL '1 second' WHERE booking_number = %s", [booking_number]
+    )
+    held = conn.execute("SELECT id FROM hold WHERE booking_number = %s AND status = 'ACTIVE'", [booking_number])
+    lapse(conn, *[row["id"] for row in held.fetchall()])
 
 
 def counters(conn: Connection, resource_id: str) -> list[tuple[int, int]]:

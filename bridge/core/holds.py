@@ -139,6 +139,8 @@ def extend_hold(conn: Connection, hold_id: str) -> Hold:
     Raises HoldNotFound, HoldNotActive, HoldExpired, ExtensionLimit.
     """
     outcome = db.one(conn.execute(queries.extend_hold, {"hold_id": hold_id}))["outcome"]
+    if outcome == "shared":
+        raise errors.ExtensionLimit("The time of this hold is that of its reservation; what is added there extends it.")
     if outcome != "extended":
         raise {
             "not_found": errors.HoldNotFound,
@@ -204,6 +206,11 @@ def release_hold(
 def expire_holds(conn: Connection, *, limit: int) -> list[str]:
     """Tidy up to `limit` lapsed holds; the ids of those it did. They counted as free before."""
     return [row["hold_id"] for row in conn.execute(queries.expire_holds, {"limit": limit})]
+
+
+def count_restored(conn: Connection, hold_ids: Sequence[str]) -> int:
+    """How much capacity these holds, now expired, gave back in all: quantities, summed over their slots."""
+    return int(db.one(conn.execute(queries.count_restored, {"hold_ids": list(hold_ids)}))["restored"])
 
 
 def get_allocation(conn: Connection, allocation_id: str) -> Allocation:

@@ -43,6 +43,8 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
     if reason := is_superseded(facts, known):
         return Reconciled(outcome=reason, ignored=True)
 
+    if facts.booking_number:
+        _attach_reservation(conn, facts)
     facts = passengers.name_holds(conn, facts)
     plan = make_plan(conn, facts)
     outcome = _apply(conn, facts, plan, actor=actor)
@@ -89,6 +91,19 @@ def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
     row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
     return KnownOrder(
         version=row["version"], updated_at=row["updated_at"], is_cancelled=row["cancelled_at"] is not None
+    )
+
+
+def _attach_reservation(conn: Connection, facts: OrderFacts) -> None:
+    """Note which order pays for a number, and take the number's turn: after the order's, before its holds."""
+    conn.execute(
+        queries.attach_reservation,
+        {
+            "source": facts.source,
+            "order_id": facts.id,
+            "booking_number": facts.booking_number,
+            "is_cancelled": facts.is_cancelled,
+        },
     )
 
 

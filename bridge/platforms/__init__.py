@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bridge.platforms import medusa
+from bridge.platforms import medusa, stripe
 
-PLATFORMS: dict[str, ModuleType] = {"medusa": medusa}
+PLATFORMS: dict[str, ModuleType] = {"medusa": medusa, "stripe": stripe}

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError
-
 from bridge.errors import UnreadableEvent
 from bridge.platforms.claims import Claims
 from bridge.platforms.medusa_details import customer_name, is_paid_back
+from bridge.platforms.reading import dig, is_id, load, usable_email
 from bridge.rules.orders import CartFacts, LineFacts, LookUp, Nothing, OrderFacts, Reading
 from schemas.medusa import (
-    MAX_ID_LENGTH,
     CartSchema,
     DataSchema,
     EnvelopeSchema,
@@ -25,7 +23,6 @@ from schemas.medusa import (
 
 SOURCE = "medusa"
 MAX_TITLE_LENGTH = 200
-MAX_EMAIL_LENGTH = 320  # RFC 3696, erratum 1690.
 
 # "Look again at this order." Names are matched whole: Medusa's modules emit look-alikes such as order.order.updated.
 ORDER_TYPES = frozenset(
@@ -75,7 +72,7 @@ def is_known(event_type: str) -> bool:
 
 def read_event(document: object) -> Reading:
     """What a webhook's JSON body asks for. Raises UnreadableEvent, which names the field."""
-    envelope = _load(EnvelopeSchema(), document, "")
+    envelope = load(EnvelopeSchema(), document, "")
     event_type = envelope["type"]
     if event_type in ORDER_TYPES:
         return _read_order_event(event_type, envelope.get("data"))
@@ -92,25 +89,25 @@ def read_order(order: object) -> OrderFacts:
 
 def read_cart(cart: object) -> CartFacts:
     """A cart as the store API returns it. Raises UnreadableEvent, which names the field."""
-    return _cart_facts(_load(CartSchema(), cart, "cart"), "cart")
+    return _cart_facts(load(CartSchema(), cart, "cart"), "cart")
 
 
 def order_id_of(document: object) -> str | None:
     """The order an event is about, to file it under; None where it names none that can be stored. Never raises."""
-    event_type = _dig(document, "type")
+    event_type = dig(document, "type")
     candidates = [
-        _dig(document, "data", "order", "id"),
-        _dig(document, "data", "order_id"),
-        _dig(document, "data", "event_data", "order_id"),
-        _dig(document, "data", "payment", "payment_collection", "order", "id"),
+        dig(document, "data", "order", "id"),
+        dig(document, "data", "order_id"),
+        dig(document, "data", "event_data", "order_id"),
+        dig(document, "data", "payment", "payment_collection", "order", "id"),
     ]
     if isinstance(event_type, str) and event_type in ORDER_TYPES:
-        candidates += [_dig(document, "data", "id"), _dig(document, "data", "event_data", "id")]
-    return next((value for value in candidates if _is_id(value)), None)
+        candidates += [dig(document, "data", "id"), dig(document, "data", "event_data", "id")]
+    return next((value for value in candidates if is_id(value)), None)
 
 
 def _read_order_event(event_type: str, value: object) -> Reading:
-    data = _load(DataSchema(), value, "data")
+    data = load(DataSchema(), value, "data")
     shown = _shown("order", data, value)
     is_cancelled = event_type == "order.canceled"
     if shown is None:
@@ -126,12 +123,12 @@ def _read_order_event(event_type: str, value: object) -> Reading:
 
 
 def _read_cart_event(value: object) -> Reading:
-    data = _load(DataSchema(), value, "data")
+    data = load(DataSchema(), value, "data")
     shown = _shown("cart", data, value)
     if shown is None:
         return LookUp(source=SOURCE, kind="cart", id=_reference(data, "id"))
     where, cart = shown
-    loaded = _load(CartSchema(), cart, where)
+    loaded = load(CartSchema(), cart, where)
     if loaded.get("items") is None:
         return LookUp(source=SOURCE, kind="cart", id=loaded["id"])
     return _cart_facts(loaded, where)
@@ -155,7 +152,7 @@ def _reference(data: dict[str, Any], *names: str) -> str:
 
 
 def _load_order(order: object, where: str) -> dict[str, Any]:
-    loaded = _load(OrderSchema(), order, where)
+    loaded = load(OrderSchema(), order, where)
     seen: set[str] = set()
     for number, line in enumerate(loaded.get("items") or ()):
         if line["id"] in seen:
@@ -175,7 +172,7 @@ def _order_facts(
         is_cancelled=is_cancelled or _is_cancelled(order),
         version=order.get("version"),
         updated_at=order.get("updated_at"),
-        email=_email(order.get("email")),
+        email=usable_email(order.get("email")),
         customer_name=customer_name(order),
         is_paid_back=is_paid_back(order),
         lines=tuple(_line_facts(line) for line in _items(order, where)),
@@ -241,37 +238,5 @@ def _is_cancelled(order: dict[str, Any]) -> bool:
     return order.get("status") == "canceled" or order.get("canceled_at") is not None
 
 
-def _email(value: str | None) -> str | None:
-    is_usable = value and len(value) <= MAX_EMAIL_LENGTH and is_storable(value)
-    return value if is_usable else None
-
-
 def _title(value: str) -> str:
     return "".join(letter for letter in value[:MAX_TITLE_LENGTH] if is_storable(letter))
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and is_storable(value)
-
-
-def _dig(document: Any, *keys: str) -> Any:
-    for key in keys:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
-
-
-def _load(schema: Schema, value: object, where: str) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(value)  # type: ignore[arg-type]  # What it is is what load() finds out.
-    except ValidationError as error:
-        raise UnreadableEvent(_first_problem(error.messages, where)) from error
-    return loaded
-
-
-def _first_problem(messages: Any, where: str) -> str:
-    path = [where] if where else []
-    while isinstance(messages, dict):
-        key, messages = next(iter(messages.items()))
-        # marshmallow files what is wrong with an object as a whole under this name.
-        path += [] if key == "_schema" else [str(key)]
-    return f"{'.'.join(path) or 'the event'}: {' '.join(map(str, messages))}"

@@ -60,6 +60,15 @@ class CartFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutFacts:
+    """A payment that was begun and that nobody will make any more."""
+
+    source: str
+    reference: str  # The platform's session.
+    booking_number: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
     """A thin event: the platform must be asked what the order or cart looks like now."""
 
@@ -76,7 +85,7 @@ class Nothing:
     reason: str = field(default="")
 
 
-Reading = OrderFacts | CartFacts | LookUp | Nothing
+Reading = OrderFacts | CartFacts | CheckoutFacts | LookUp | Nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

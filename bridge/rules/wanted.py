@@ -147,8 +147,20 @@ class _Planner:
                 spare.remove(hold)
         for hold in spare:
             # One that was some line's goes with that line, though the order still names it.
-            if hold.line_item_id is None:
+            if hold.line_item_id is not None:
+                continue
+            if self._is_of_another_payment(hold):
+                self.result.notes.append(f"hold {hold.id} has the number, and no line of this order is for it")
+            else:
                 self._want_hold(None, hold, 0 if self.facts.is_cancelled else hold.quantity)
+
+    def _is_of_another_payment(self, hold: KnownHold) -> bool:
+        """Whether only the number speaks for a hold, where lines say which holds they are for.
+
+        It was added after the cart was made, or its line was taken out of it: nobody pays for it.
+        """
+        is_named = hold.id in self.facts.hold_ids or hold.order_id == self.facts.id
+        return not is_named and any(line.hold_ids for line in self.facts.lines)
 
     def _complain_of_unknown(self, bookings: dict[str, list[KnownHold]]) -> None:
         for name in self.facts.hold_ids:

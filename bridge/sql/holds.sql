@@ -64,6 +64,9 @@ SELECT settle_claims(
 -- See functions/4_expire_holds.sql.
 SELECT expire_holds(%(limit)s) AS hold_id;
 
+-- name: count_restored
+SELECT coalesce(sum(k.quantity), 0) AS restored FROM claim k WHERE k.hold_id = ANY (%(hold_ids)s) AND k.state = 'expired';
+
 -- name: extend_hold
 -- See functions/4_extend_hold.sql.
 SELECT extend_hold(%(hold_id)s) AS outcome;

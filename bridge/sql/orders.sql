@@ -4,6 +4,12 @@ INSERT INTO platform_order (source, id) VALUES (%(source)s, %(order_id)s)
 ON CONFLICT (source, id) DO UPDATE SET id = excluded.id
 RETURNING version, updated_at, cancelled_at, facts;
 
+-- name: attach_reservation
+-- The order that pays for a number takes its turn on it before any of its holds. The first to come keeps it.
+UPDATE reservation SET source = %(source)s, order_id = %(order_id)s, ordered_at = clock_timestamp()
+WHERE booking_number = %(booking_number)s AND (order_id IS NULL OR (source, order_id) = (%(source)s, %(order_id)s))
+    AND (order_id IS NOT NULL OR NOT %(is_cancelled)s);
+
 -- name: lock_holds_of_order
 -- Every hold an order names or has, locked by id (the order of everybody), with what it takes and whose it is.
 SELECT h.id, h.kind::text AS kind, h.status::text AS status, h.expires_at <= now() AS is_lapsed, h.resource_id, h.quantity,

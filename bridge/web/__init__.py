@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -11,6 +11,7 @@ from bridge.config import REQUIRED_BY_WEB, Config
 from bridge.core import terms
 from bridge.web import errors, health, limits, manage, observe, openapi
 from bridge.web.admin import blueprints as admin
+from bridge.web.api import blueprints as api
 from bridge.web.app import BridgeApp
 from bridge.web.calendar import blueprints as calendar
 from bridge.web.manage import appointments as guests_appointments
@@ -37,10 +38,22 @@ def create_app(config: Config) -> Flask:
         CORS(
             app,
             resources={r"/(store|api)/.*": {"origins": list(config.cors_origins)}},
-            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+            expose_headers=["ETag", "Idempotent-Replayed", "Retry-After", "X-Request-Id"],
         )
+        if "*" not in config.cors_origins:
+            app.after_request(_vary_by_origin)
     pages = (manage.blueprint, health.blueprint, openapi.blueprint, openapi.docs)
-    for blueprint in (*store, *admin, *calendar, *webhooks, *ops, *pages):
+    for blueprint in (*store, *api, *admin, *calendar, *webhooks, *ops, *pages):
         app.register_blueprint(blueprint)
     manage.KINDS["appointment"] = guests_appointments
     return app
+
+
+def _vary_by_origin(response: Response) -> Response:
+    """Say that an answer depends on who asks, also when it was refused: a cache must not give it to another origin.
+
+    The extension says so only of answers that allow an origin, and only where there are several.
+    """
+    if request.path.startswith(("/store/", "/api/")):
+        response.vary.add("Origin")
+    return response

@@ -22,6 +22,8 @@ _ANYBODY = (
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/store", "/webhooks", "/static"),
     # Not whole prefixes: beside these stand routes that ask who is calling.
     *("/api/calendar/availability", "/api/calendar/tours/", "/api/calendar/bookings/reference/"),
+    *("/api/check-availability", "/api/reserve-availability", "/api/reservations/", "/api/create-checkout-session"),
+    *("/api/cleanup-expired", "/api/webhook"),  # The sweep says by itself that it needs a key.
 )
 _OPEN_RULES = {"/api/calendar/bookings"}
 _HIDDEN_METHODS = {"HEAD", "OPTIONS"}

@@ -28,7 +28,18 @@ OPEN_TO_ALL = ("/store/", "/webhooks/", "/manage/", "/healthz", "/readyz", "/met
 OPEN_TO_ALL += ("/docs/", "/static/")
 # Of tours, what anybody may ask and do; whose booking it is, and what staff do, is beside them.
 OPEN_TO_ALL += ("/api/calendar/availability", "/api/calendar/tours/", "/api/calendar/bookings/reference/")
-OPEN_CALLS = {("POST", "/api/calendar/bookings")}
+# The basket: its number is the credential, and a signature that of the payments. Call by call: the sweep of
+# everything takes a key.
+OPEN_CALLS = {
+    ("POST", "/api/calendar/bookings"),
+    ("GET", "/api/check-availability"),
+    ("POST", "/api/reserve-availability"),
+    ("GET", "/api/reservations/<booking_number>"),
+    ("DELETE", "/api/reservations/<booking_number>/items/<item_id>"),
+    ("POST", "/api/create-checkout-session"),
+    ("POST", "/api/cleanup-expired"),
+    ("POST", "/api/webhook"),
+}
 SIGN_IN = {"/ops/sign-in", "/ops/sign-out"}
 
 

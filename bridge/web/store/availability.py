@@ -26,6 +26,11 @@ blueprint = Blueprint("store_availability", __name__, url_prefix="/store/resourc
 )
 def read_availability(query: dict[str, Any]) -> Response:
     """What is free on each date of a range."""
+    return answer_days(query)
+
+
+def answer_days(query: dict[str, Any]) -> Response:
+    """The answer for a range of dates, or that it is still what the caller has. Raises ResourceNotFound."""
     with db.statement() as conn:
         found = availability.read_days(conn, **query)
     body = orjson.dumps(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import orjson
 import structlog
 from flask import Blueprint, g, request
 from standardwebhooks import Webhook
@@ -14,9 +12,9 @@ from bridge import db, errors
 from bridge.core import events
 from bridge.platforms import medusa
 from bridge.web.endpoints import endpoint, read_body, settings
+from bridge.web.webhooks.inbox import MAX_BODY_BYTES, first_verdict, read_document
 from schemas.events import ReceiptSchema
 
-MAX_BODY_BYTES = 1024 * 1024
 _LONGEST_ID = 256  # Ids are a key of ours; no sender comes near this.
 
 log = structlog.get_logger("bridge.web")
@@ -40,7 +38,7 @@ def receive_medusa_event() -> Any:
     request.max_content_length = MAX_BODY_BYTES
     raw = read_body()
     _check_signature(raw)
-    document = _read(raw)
+    document = read_document(raw)
     with db.statement() as conn:
         receipt = events.receive_event(
             conn,
@@ -54,7 +52,7 @@ def receive_medusa_event() -> Any:
             },
             order_id=medusa.order_id_of(document),
             request_id=g.request_id,
-            **_first_verdict(document),
+            **first_verdict(document, medusa),
         )
     return {"event_id": receipt.id, "duplicate": receipt.duplicate}, 202
 
@@ -72,39 +70,3 @@ def _check_signature(raw: bytes) -> None:
         else:
             return
     raise refusal
-
-
-def _read(raw: bytes) -> Any:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        if _is_json(raw):
-            return None  # Half a surrogate pair, say: no fault of the sender's, so it is kept for people.
-        raise errors.MalformedJson(f"The body is not valid JSON: {error}.") from error
-
-
-def _is_json(raw: bytes) -> bool:
-    try:
-        json.loads(raw, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _first_verdict(document: Any) -> dict[str, Any]:
-    """Type and status to store: what we cannot read is kept for people, what we do not know is kept aside."""
-    event_type = document.get("type") if isinstance(document, dict) else None
-    if not isinstance(event_type, str) or not 0 < len(event_type) <= 200 or "\0" in event_type:
-        return {
-            "type": "unreadable",
-            "status": "failed",
-            "error_code": errors.UnreadableEvent.code,
-            "error": "The body has no `type` that is a string.",
-        }
-    if not medusa.is_known(event_type):
-        return {"type": event_type, "status": "ignored", "outcome": f"{event_type} is not an event the bridge acts on"}
-    return {"type": event_type, "status": "pending"}

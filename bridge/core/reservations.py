@@ -1,0 +1,268 @@
+"""Reservations: items of any kind under one booking number, held together, with one timer."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from bridge import db, errors, sql
+from bridge.core import checkouts, holds, ledger, takes
+from bridge.core.reservation_items import Item, refusal
+from bridge.core.takes import Take
+from bridge.db import Connection
+from bridge.ids import new_id
+
+queries = sql.load("reservations")
+
+MOST_ITEMS = 50  # Of one number: more than any family books, few enough to lock at once.
+# Without the letters that are read as digits. 16 of 32 are 80 random bits: nobody guesses another's number.
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_NUMBER_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedItem:
+    """An item, and what became of it: held, confirmed, released, expired, cancelled or short."""
+
+    id: str  # Of its hold.
+    resource_id: str
+    quantity: int
+    title: str
+    details: dict[str, Any]
+    line_quantity: int
+    unit_price: Decimal | None
+    currency_code: str
+    variant_id: str | None
+    expires_at: datetime
+    status: str
+
+    @property
+    def amount(self) -> Decimal | None:
+        """What all of it costs."""
+        return None if self.unit_price is None else self.unit_price * self.line_quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A reservation as it stands this second: open, paid, released, expired or cancelled."""
+
+    booking_number: str
+    status: str
+    customer_email: str | None
+    customer_name: str | None
+    customer_phone: str | None
+    created_at: datetime
+    expires_at: datetime
+    hard_expires_at: datetime
+    grace_given_at: datetime | None
+    source: str | None
+    order_id: str | None
+    ordered_at: datetime | None
+    seconds_left: float
+    items: Sequence[ReservedItem]
+
+
+def add_items(
+    conn: Connection,
+    items: Sequence[Item],
+    *,
+    booking_number: str | None,
+    customer_email: str | None,
+    hard_term: timedelta,
+    actor: str,
+) -> tuple[Reservation, list[str]]:
+    """Hold all of `items` under the number (a new one without), or nothing; the reservation, and the new items' ids.
+
+    Each time that it holds something the term of the whole number starts again, within its hard cap. A refusal changes
+    nothing. Raises ReservationNotFound, ReservationClosed, TooManyItems, InsufficientCapacity, BlackedOut.
+    """
+    number = booking_number or _begin(conn, customer_email, hard_term)
+    if booking_number is not None:
+        lock_open(conn, number)
+        conn.execute(queries.note_email, {"booking_number": number, "customer_email": customer_email})
+    _take_turn(conn, number, items)
+    added = [_hold(conn, number, item, customer_email, hard_term, actor) for item in items]
+    checkouts.close(conn, number)
+    extend(conn, number)
+    return get_reservation(conn, number), added
+
+
+def drop_item(conn: Connection, booking_number: str, item_id: str, *, actor: str) -> Reservation:
+    """Give one item back. The timer stays as it is.
+
+    Raises ReservationNotFound, ReservationClosed, and ItemNotFound where the number has no such item any more.
+    """
+    lock_open(conn, booking_number)
+    dropped = conn.execute(queries.drop_item, {"booking_number": booking_number, "hold_id": item_id})
+    if not dropped.rowcount:
+        raise errors.ItemNotFound
+    with suppress(errors.HoldNotActive):  # A blackout gave it back before.
+        holds.release_hold(conn, item_id, actor=actor, reason="taken out of the reservation")
+    checkouts.close(conn, booking_number)
+    return get_reservation(conn, booking_number)
+
+
+def release(conn: Connection, booking_number: str, *, actor: str, reason: str, even_in_checkout: bool = False) -> int:
+    """Give the whole reservation back if it is open; how many items that freed. Again, or after payment: 0.
+
+    While a customer pays nothing is released, unless `even_in_checkout`.
+    """
+    if lock(conn, booking_number) != "open":
+        return 0
+    if not even_in_checkout and checkouts.is_paying(conn, booking_number):
+        return 0
+    held = _lock_live_holds(conn, booking_number)
+    if held:
+        ledger.settle(conn, held, cause="release", actor=actor)
+        conn.execute(queries.close_holds_of_reservation, {"hold_ids": held, "reason": reason})
+    conn.execute(queries.release_reservation, {"booking_number": booking_number})
+    checkouts.close(conn, booking_number)
+    return len(held)
+
+
+def get_reservation(conn: Connection, booking_number: str) -> Reservation:
+    """The reservation with its items. Raises ReservationNotFound."""
+    row = conn.execute(queries.find_reservation, {"booking_number": booking_number}).fetchone()
+    if row is None:
+        raise errors.ReservationNotFound
+    return Reservation(**row, items=list_items(conn, [booking_number])[booking_number])
+
+
+def list_items(conn: Connection, booking_numbers: Sequence[str]) -> dict[str, list[ReservedItem]]:
+    """The items of each number, in the order they were added."""
+    found: dict[str, list[ReservedItem]] = {number: [] for number in booking_numbers}
+    for row in conn.execute(queries.list_items, {"booking_numbers": list(booking_numbers)}):
+        found[row.pop("booking_number")].append(ReservedItem(**row))
+    return found
+
+
+def lock(conn: Connection, booking_number: str) -> str | None:
+    """Take the number's turn, before any of its holds; what it is now, None where there is none."""
+    if conn.execute(queries.lock_reservation, {"booking_number": booking_number}).fetchone() is None:
+        return None
+    return str(db.one(conn.execute(queries.find_status, {"booking_number": booking_number}))["status"])
+
+
+def lock_open(conn: Connection, booking_number: str) -> None:
+    """Take the number's turn. Raises ReservationNotFound, and ReservationClosed unless it is open."""
+    status = lock(conn, booking_number)
+    if status is None:
+        raise errors.ReservationNotFound
+    if status != "open":
+        raise errors.ReservationClosed(f"This reservation is {status}.", status=status)
+
+
+def extend(conn: Connection, booking_number: str, *, grace: timedelta | None = None) -> datetime:
+    """Start the number's term again, or lengthen it once by `grace`; the caller has its lock.
+
+    Raises ReservationClosed when it lapsed meanwhile.
+    """
+    values = {"booking_number": booking_number, "grace": grace}
+    until: datetime | None = db.one(conn.execute(queries.extend_reservation, values))["expires_at"]
+    if until is None:
+        raise errors.ReservationClosed("This reservation is expired.", status="expired")
+    return until
+
+
+def count_refused(conn: Connection, refusals: Sequence[dict[str, str]]) -> None:
+    """Count what was asked for and not had, {resource_id, reason} each, for the analytics. One statement."""
+    conn.execute(
+        queries.count_refused,
+        {
+            "resource_ids": [refusal["resource_id"] for refusal in refusals],
+            "reasons": [refusal["reason"] for refusal in refusals],
+            "share": secrets.randbelow(8),
+        },
+    )
+
+
+def _begin(conn: Connection, customer_email: str | None, hard_term: timedelta) -> str:
+    number = "BK-" + "".join(secrets.choice(_LETTERS) for _ in range(_NUMBER_LENGTH))
+    conn.execute(
+        queries.insert_reservation,
+        {"booking_number": number, "customer_email": customer_email, "hard_term": hard_term},
+    )
+    return number
+
+
+def _take_turn(conn: Connection, booking_number: str, items: Sequence[Item]) -> None:
+    """Lock all that the number has and is to have, in the one order, and see that there is room for all of it."""
+    count = db.one(conn.execute(queries.count_items, {"booking_number": booking_number}))["n"] + len(items)
+    if count > MOST_ITEMS:
+        raise errors.TooManyItems(f"A reservation has at most {MOST_ITEMS} items.", most=MOST_ITEMS)
+    wanted = [take for item in items for take in item.takes]
+    # The glance: what is visibly full is refused without queueing for its rows.
+    _refuse_short(conn, items, wanted)
+    held = _lock_live_holds(conn, booking_number)
+    slots = conn.execute(queries.list_held_slots, {"hold_ids": held})
+    takes.lock_ahead(conn, [*wanted, *(Take(row["resource_id"], row["slot_no"], 0) for row in slots)])
+    _refuse_short(conn, items, wanted)
+
+
+def _refuse_short(conn: Connection, items: Sequence[Item], wanted: Sequence[Take]) -> None:
+    # Two items that want one slot want their sum of it.
+    summed: Counter[tuple[str, int]] = Counter()
+    for take in wanted:
+        summed[take.resource_id, take.slot_no] += take.quantity
+    values = {
+        "resources": [resource_id for resource_id, _slot in summed],
+        "slots": [slot_no for _resource, slot_no in summed],
+        "quantities": list(summed.values()),
+    }
+    described = db.one(conn.execute(queries.describe_slots, values))["slots"] or []
+    short = {(slot["resource_id"], slot["slot_no"]): slot for slot in described if not slot["fits"]}
+    if short:
+        raise refusal(items, short)
+
+
+def _hold(
+    conn: Connection,
+    booking_number: str,
+    item: Item,
+    customer_email: str | None,
+    hard_term: timedelta,
+    actor: str,
+) -> str:
+    taken = takes.place(
+        conn,
+        item.takes,
+        kind=item.kind,
+        scope="reservation",
+        key=new_id("item"),
+        request_hash=b"",
+        resource_id=item.resource_id,
+        quantity=item.quantity,
+        customer_email=customer_email,
+        metadata={},
+        term=item.term,
+        hard_term=hard_term,
+        actor=actor,
+        booking_number=booking_number,
+    )
+    conn.execute(
+        queries.insert_item,
+        {
+            "hold_id": taken.hold_id,
+            "booking_number": booking_number,
+            "title": item.title,
+            "details": Jsonb(item.details),
+            "term": item.term,
+            "line_quantity": item.line_quantity,
+            "unit_price": item.unit_price,
+            "currency_code": item.currency_code,
+            "variant_id": item.variant_id,
+        },
+    )
+    return taken.hold_id
+
+
+def _lock_live_holds(conn: Connection, booking_number: str) -> list[str]:
+    return [row["id"] for row in conn.execute(queries.lock_live_holds, {"booking_number": booking_number})]

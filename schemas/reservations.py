@@ -1,0 +1,154 @@
+"""Reservations as a storefront sends and sees them; bookingNumber and its kin are spelt as its first pages did."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates, validates_schema
+from marshmallow.validate import URL, Length
+
+from schemas.availability import MAX_DAYS, check_range
+from schemas.fields import BodyCount, Count, Day, Email, Instant, Money, Text
+
+MAX_ITEMS = 20  # In one call.
+MAX_DATES = 366
+
+
+class BookingNumber(Text):
+    """A booking number, as it was given."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=60, **kwargs)
+
+
+class ItemRequestSchema(Schema):
+    """Some dates of a resource sold by the day."""
+
+    resource_id = Text(required=True)
+    dates = fields.List(Day(), required=True, validate=Length(min=1, max=MAX_DATES))
+    quantity = BodyCount(least=1, load_default=1)
+
+    @validates("dates")
+    def check_unique(self, dates: list[date], **_kwargs: Any) -> None:
+        """A date asked for twice is a mistake, not two seats."""
+        if len(set(dates)) != len(dates):
+            raise ValidationError("A date is given twice.")
+
+
+class ReserveSchema(Schema):
+    """Body of POST /api/reserve-availability."""
+
+    booking_number = BookingNumber(data_key="bookingNumber", load_default=None, allow_none=True)
+    items = fields.List(fields.Nested(ItemRequestSchema), required=True, validate=Length(min=1, max=MAX_ITEMS))
+    customer_email = Email(load_default=None, allow_none=True)
+
+
+class CustomerSchema(Schema):
+    """Who pays."""
+
+    email = Email(load_default=None, allow_none=True)
+    name = Text(load_default=None, allow_none=True)
+    phone = Text(longest=50, load_default=None, allow_none=True)
+
+
+class _Address(Text):
+    """Where the customer goes after the payment."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=2000, load_default=None, allow_none=True, **kwargs)
+        self.validators.append(URL(schemes={"http", "https"}, require_tld=False))
+
+
+class CheckoutRequestSchema(Schema):
+    """Body of POST /api/create-checkout-session."""
+
+    booking_number = BookingNumber(data_key="bookingNumber", required=True)
+    customer = fields.Nested(CustomerSchema, load_default=None, allow_none=True)
+    customer_email = Email(load_default=None, allow_none=True)
+    customer_name = Text(load_default=None, allow_none=True)
+    customer_phone = Text(longest=50, load_default=None, allow_none=True)
+    success_url = _Address()
+    cancel_url = _Address()
+
+
+class CheckoutSchema(Schema):
+    """Where the customer pays, and until when the reservation stands."""
+
+    booking_number = fields.String(data_key="bookingNumber")
+    checkout_url = fields.String()
+    session_id = fields.String(metadata={"description": "Of Stripe's Checkout Session, where Stripe takes the money."})
+    cart_id = fields.String(metadata={"description": "Of the platform's cart, where the platform takes the money."})
+    expires_at = Instant(data_key="expiresAt")
+
+
+class ReservedItemSchema(Schema):
+    id = fields.String()
+    resource_id = fields.String()
+    title = fields.String()
+    dates = fields.List(fields.Date())
+    quantity = fields.Integer()
+    price = Money(allow_none=True, metadata={"description": "For all of it; null where the platform knows it."})
+    currency_code = fields.String()
+    status = fields.String(metadata={"enum": ["held", "confirmed", "short", "released", "expired", "cancelled"]})
+    expires_at = Instant(data_key="expiresAt")
+
+
+class ReservationSchema(Schema):
+    """A reservation as it stands this second."""
+
+    booking_number = fields.String(data_key="bookingNumber")
+    status = fields.String(metadata={"enum": ["open", "paid", "released", "expired", "cancelled"]})
+    expires_at = Instant(data_key="expiresAt")
+    time_remaining_seconds = fields.Integer(data_key="timeRemainingSeconds")
+    items = fields.List(fields.Nested(ReservedItemSchema))
+    added = fields.List(fields.String(), metadata={"description": "Ids of the items this call added."})
+
+
+class CleanupSchema(Schema):
+    """Body of POST /api/cleanup-expired: what a page sends while it closes."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    booking_number = BookingNumber(data_key="bookingNumber", required=True)
+
+
+class ReleasedSchema(Schema):
+    """How many items were given back: none of a number that is unknown, closed, or being paid for."""
+
+    released = fields.Integer()
+
+
+class SweptSchema(Schema):
+    """How many lapsed holds were tidied up, and how much capacity stands free again for it."""
+
+    cleaned = fields.Integer()
+    restored = fields.Integer()
+
+
+class CheckQuerySchema(Schema):
+    """A resource, and a date or a range of dates, inclusive."""
+
+    resource_id = Text(required=True)
+    date = Day(load_default=None)
+    start_date = Day(load_default=None)
+    end_date = Day(load_default=None)
+    quantity = Count(least=1, load_default=1)
+
+    @validates_schema
+    def check_range(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """One of the two, and at most a year, forwards."""
+        if data["date"] is None:
+            for name in ("start_date", "end_date"):
+                if data[name] is None:
+                    raise ValidationError("Give this, or date.", name)
+            check_range(data["start_date"], data["end_date"], MAX_DAYS)
+        elif data["start_date"] or data["end_date"]:
+            raise ValidationError("Give date, or start_date and end_date.", "date")
+
+    @post_load
+    def spread_date(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        """One date is a range too."""
+        day = data.pop("date")
+        return data if day is None else data | {"start_date": day, "end_date": day}

@@ -1,0 +1,180 @@
+"""Baskets that want the same things at once: one has all of it, the other nothing, and nobody waits in a ring."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from bridge import db, errors
+from bridge.core import audits, holds, orders, payments, reservation_items, reservations
+from bridge.rules.orders import CheckoutFacts, LineFacts, OrderFacts
+from tests.concurrency.rush import in_transaction, rush
+from tests.factories import counters, future_day, lapse_reservation, make_reservation, make_resource
+
+# One process at a time: a rush takes half of the connections a server has.
+pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
+TERMS = reservation_items.Terms(term=timedelta(minutes=15), currency_code="aud")
+HARD = timedelta(hours=2)
+CHECKOUT = {"platform": "medusa", "customer": payments.Customer(), "grace": timedelta(minutes=10)}
+ROUNDS = 1000
+
+
+def add(*wanted, number=None):
+    """A customer who adds (resource, day) pairs, in this order."""
+
+    def call(conn):
+        asked = [{"resource_id": resource_id, "dates": [day], "quantity": 1} for resource_id, day in wanted]
+        items = reservation_items.read_items(conn, asked, terms=TERMS)
+        return reservations.add_items(
+            conn, items, booking_number=number, customer_email=None, hard_term=HARD, actor="tests"
+        )
+
+    return in_transaction(call)
+
+
+def kinds(answers):
+    return Counter(type(answer).__name__ for answer in answers)
+
+
+def findings(*resource_ids):
+    with db.transaction() as conn:
+        return [found for found in audits.audit(conn) if found.get("resource_id") in resource_ids]
+
+
+def unexpected(answers, *allowed):
+    return [answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, allowed)]
+
+
+def test_baskets_that_overlap_in_opposite_order_a_thousand_times():
+    with db.transaction() as conn:
+        first, days = make_resource(conn, capacity=1, days=ROUNDS, first_day=future_day(1))
+        second, _days = make_resource(conn, capacity=1, days=ROUNDS, first_day=future_day(1))
+        third, _days = make_resource(conn, capacity=2 * ROUNDS, days=1)
+        # Every other pair has something in its baskets already, so that rows of both are locked together.
+        had = [make_reservation(conn, third, [future_day()]).booking_number for _ in range(ROUNDS)]
+    calls = []
+    for n, day in enumerate(days):
+        mine, theirs = (had[n - 1], had[n]) if n % 2 else (None, None)
+        calls += [add((first, day), (second, day), number=mine), add((second, day), (first, day), number=theirs)]
+
+    answers = rush(calls, at_once=8)
+
+    assert unexpected(answers, errors.InsufficientCapacity) == []
+    pairs = [kinds(answers[n : n + 2]) for n in range(0, len(answers), 2)]
+    assert [pair for pair in pairs if pair != {"tuple": 1, "InsufficientCapacity": 1}] == []
+    with db.transaction() as conn:
+        assert counters(conn, first) == counters(conn, second) == [(1, 0)] * ROUNDS
+        assert counters(conn, third) == [(ROUNDS, 0)]
+    assert findings(first, second, third) == []
+
+
+def test_many_baskets_of_many_things_never_deadlock():
+    with db.transaction() as conn:
+        made = [make_resource(conn, capacity=30, days=5) for _ in range(6)]
+        numbers = [make_reservation(conn, *made[0]).booking_number for _ in range(8)]
+    things = [(resource_id, day) for resource_id, days in made for day in days]
+    chance = random.Random(7)
+
+    calls = [
+        add(*chance.sample(things, chance.randint(2, 8)), number=chance.choice([None, *numbers])) for _ in range(300)
+    ]
+    answers = rush(calls)
+
+    assert unexpected(answers, errors.InsufficientCapacity, errors.TooManyItems) == []
+    with db.transaction() as conn:
+        assert all(held <= 30 for resource_id, _days in made for held, _allocated in counters(conn, resource_id))
+    assert findings(*[resource_id for resource_id, _days in made]) == []
+
+
+def test_adding_dropping_paying_releasing_sweeping_and_payments_that_ran_out_resolve_once():
+    for n in range(25):
+        chance = random.Random(n)
+        with db.transaction() as conn:
+            first, days = make_resource(conn, capacity=2, days=2)
+            second, _days = make_resource(conn, capacity=2, days=2)
+            made = make_reservation(conn, first, days)
+            number = made.booking_number
+        add((second, days[1]), (second, days[0]), number=number)()
+        if n % 3 == 0:
+            with db.transaction() as conn:
+                lapse_reservation(conn, number)
+        item_id = made.items[0].id
+        paid = OrderFacts(source="stripe", id=f"pi_{uuid4().hex}", booking_number=number)
+        by_line = OrderFacts(
+            source="medusa", id=f"o_{uuid4().hex}", lines=(LineFacts(id="l", quantity=1, hold_ids=(item_id,)),)
+        )
+        gone = CheckoutFacts(source="stripe", reference="cs_1", booking_number=number)
+        calls = [
+            add((first, days[0]), number=number),
+            add((second, days[1]), (first, days[1])),
+            *[in_transaction(lambda conn, f=paid: orders.reconcile(conn, f, actor="t"))] * 2,
+            in_transaction(lambda conn, f=by_line: orders.reconcile(conn, f, actor="t")),
+            in_transaction(lambda conn, m=number: reservations.release(conn, m, actor="t", reason="t")),
+            in_transaction(lambda conn, m=number, i=item_id: reservations.drop_item(conn, m, i, actor="t")),
+            in_transaction(lambda conn, f=gone: payments.follow(conn, f, actor="t")),
+            in_transaction(lambda conn, m=number: payments.begin(conn, m, **CHECKOUT)),
+            in_transaction(lambda conn: holds.expire_holds(conn, limit=1000)),
+            in_transaction(lambda conn, i=item_id: holds.release_hold(conn, i, actor="t")),
+        ]
+        chance.shuffle(calls)
+
+        answers = rush(calls, at_once=len(calls))
+
+        assert unexpected(answers, errors.Conflict, errors.NotFound) == []
+        with db.transaction() as conn:
+            slots = [*counters(conn, first), *counters(conn, second)]
+            assert all(held + allocated <= 2 for held, allocated in slots)
+            shown = reservations.get_reservation(conn, number)
+        assert shown.status in {"open", "paid", "released", "expired", "cancelled"}
+        assert findings(first, second) == []
+
+
+def test_a_beacon_against_an_addition_leaves_nothing_held_that_nobody_has():
+    for _round in range(40):
+        with db.transaction() as conn:
+            resource_id, days = make_resource(conn, capacity=9, days=2)
+            number = make_reservation(conn, resource_id, days).booking_number
+        calls = [
+            in_transaction(lambda conn, m=number: reservations.release(conn, m, actor="t", reason="closed")),
+            add((resource_id, days[0]), number=number),
+        ]
+
+        answers = rush(calls, at_once=2)
+
+        assert unexpected(answers, errors.ReservationClosed) == []
+        with db.transaction() as conn:
+            # The addition came first and went with the rest, or came to a closed number.
+            assert counters(conn, resource_id) == [(0, 0)] * 2
+            assert reservations.get_reservation(conn, number).status == "released"
+
+
+def test_payment_against_expiry_has_the_seats_once_or_is_short():
+    for _round in range(20):
+        with db.transaction() as conn:
+            resource_id, days = make_resource(conn, capacity=1, days=1)
+            made = make_reservation(conn, resource_id, days)
+            hold_id = [made.items[0].id]
+            soon = "expires_at = clock_timestamp() + INTERVAL '30 ms'"
+            conn.execute(f"UPDATE claim SET {soon} WHERE hold_id = %s", hold_id)
+            conn.execute(f"UPDATE hold SET {soon} WHERE id = %s", hold_id)
+        lines = (LineFacts(id="l", quantity=1, hold_ids=(made.items[0].id,)),)
+        facts = OrderFacts(source="medusa", id=f"o_{uuid4().hex}", booking_number=made.booking_number, lines=lines)
+        calls = [in_transaction(lambda conn, f=facts: orders.reconcile(conn, f, actor="t"))]
+        calls += [add((resource_id, days[0])) for _ in range(4)]
+        calls += [in_transaction(lambda conn: holds.expire_holds(conn, limit=1000))] * 2
+
+        answers = rush(calls, at_once=len(calls))
+
+        assert unexpected(answers, errors.InsufficientCapacity) == []
+        with db.transaction() as conn:
+            [(held, allocated)] = counters(conn, resource_id)
+            status = reservations.get_reservation(conn, made.booking_number).status
+            short = conn.execute("SELECT FROM shortfall WHERE hold_id = %s", hold_id).fetchall()
+        assert held + allocated == 1
+        assert bool(short) == (allocated == 0)
+        assert status == "paid"
+        assert findings(resource_id) == []
