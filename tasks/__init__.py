@@ -77,7 +77,7 @@ def event_work(*, lease_seconds: float) -> Callable[[Callable[[Event], None]], C
 
     def make(act: Callable[[Event], None]) -> Callable[[str], None]:
         def perform(event_id: str) -> None:
-            with bound_contextvars(event_id=event_id), _uninterrupted(), presence.working():
+            with bound_contextvars(event_id=event_id), _uninterrupted(), presence.working(event_id):
                 if event := _claim(event_id, lease_seconds):
                     _attempt(act, event)
 
@@ -94,6 +94,8 @@ def _claim(event_id: str, lease_seconds: float) -> Event | None:
         with db.statement() as conn:
             return claim_event(conn, event_id=event_id, worker=worker, lease_seconds=lease_seconds)
     except Unavailable as error:
+        # Perhaps it was claimed, and only the answer did not get through.
+        presence.leave_claim()
         log.warning("cannot claim the event; it will be rung again", error=error.message)
         return None
 
@@ -136,8 +138,11 @@ def _recording() -> Iterator[db.Connection]:
     try:
         with db.transaction() as conn:
             yield conn
-    except (ClaimLost, Unavailable) as error:
-        log.warning("what happened could not be written down; the lease will end", error=error.message)
+    except ClaimLost as error:
+        log.warning("somebody else has the event by now; how it went is not written down", error=error.message)
+    except Unavailable as error:
+        presence.leave_claim()
+        log.warning("how it went could not be written down; the event will be freed", error=error.message)
 
 
 def _format(error: Exception) -> str:

@@ -13,7 +13,7 @@ import structlog
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from bridge import db
-from bridge.core import processes
+from bridge.core import events, processes
 from bridge.errors import Unavailable
 
 log = structlog.get_logger("tasks")
@@ -55,16 +55,25 @@ class _Work:
     def __init__(self) -> None:
         self.depth = 0
         self.done = 0
+        self.event_ids: set[str] = set()
+        self.left_at: float | None = None  # Since when a claim may be left in the database.
         self._counting = threading.Lock()  # A sender works in many threads.
 
-    def begin(self) -> None:
+    def begin(self, event_id: str | None) -> None:
         with self._counting:
             self.depth += 1
+            self.event_ids |= {event_id} if event_id else set()
 
-    def end(self) -> None:
+    def end(self, event_id: str | None) -> None:
         with self._counting:
             self.depth -= 1
             self.done += 1
+            self.event_ids -= {event_id} if event_id else set()
+
+    def in_hand(self) -> list[str]:
+        """The events that are being worked on."""
+        with self._counting:
+            return list(self.event_ids)
 
 
 _work = _Work()
@@ -72,13 +81,13 @@ _stop = threading.Event()
 
 
 @contextmanager
-def working() -> Iterator[None]:
-    """Have the time inside count as work in hand."""
-    _work.begin()
+def working(event_id: str | None = None) -> Iterator[None]:
+    """Have the time inside count as work in hand, of an event if it is one."""
+    _work.begin(event_id)
     try:
         yield
     finally:
-        _work.end()
+        _work.end(event_id)
 
 
 @contextmanager
@@ -90,6 +99,14 @@ def kept(kind: str, *, database_url: str) -> Iterator[None]:
         yield
     finally:
         _finish(kind)
+
+
+def leave_claim() -> None:
+    """Say that a claim of this process may be left in the database, which could not be told how the attempt went.
+
+    It is given back as soon as the database answers again, long before the lease ends.
+    """
+    _work.left_at = time.monotonic()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types.
@@ -124,5 +141,18 @@ def _beat_regularly(kind: str) -> None:
         # A task that hangs is killed by its time limit, so having one in hand is progress.
         presence.beat(state={"events": done}, progressed=done != seen or _work.depth > 0)
         seen = done
+        _free_left_claims()
         _stop.wait(processes.BEAT_SECONDS)
     db.close()
+
+
+def _free_left_claims() -> None:
+    left_at = _work.left_at
+    if left_at is None or time.monotonic() - left_at <= events.CLAIM_SETTLES_SECONDS:
+        return
+    with suppress(Unavailable), db.statement() as conn:
+        freed = events.free_own_claims(conn, worker=processes.own_name(), in_hand=_work.in_hand())
+        log.warning("the database answers again; freed events that were left behind", events=freed)
+        # Unless one more was left meanwhile.
+        if _work.left_at == left_at:
+            _work.left_at = None

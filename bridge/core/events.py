@@ -30,6 +30,8 @@ LEASE_SECONDS = 90
 # Outgoing calls also need time to settle at the other end (REFUND_SETTLES_SECONDS in bridge/clients/medusa.py).
 OUTGOING_LEASE_SECONDS = 150
 
+CLAIM_SETTLES_SECONDS = 5  # More than lies between an event's being claimed and its being known to be in hand.
+
 # 16 attempts (the default of attempts_left) wait 15 times: 1, 2, 4 … 512 and then 900 s, together 92 minutes at most
 # and, as each wait is drawn from the whole range, 46 on average: longer than a deploy or a common outage takes.
 FIRST_WAIT_SECONDS = 1
@@ -158,6 +160,21 @@ def claim_event(conn: Connection, *, event_id: str, worker: str, lease_seconds: 
 def free_lost_claims(conn: Connection) -> int:
     """Make events of workers that were not heard of for 20 s due at once, and say how many; see the query."""
     return conn.execute(_sql.free_lost_claims, {"queue": EVENTS}).rowcount
+
+
+def free_own_claims(conn: Connection, *, worker: str, in_hand: Sequence[str]) -> int:
+    """Make events due at once that `worker` left behind more than CLAIM_SETTLES_SECONDS ago, and say how many.
+
+    Only of events whose whole effect is in this database, like free_lost_claims.
+    """
+    values = {
+        "worker": worker,
+        "queue": EVENTS,
+        "in_hand": list(in_hand),
+        "lease_seconds": LEASE_SECONDS,
+        "settled_seconds": CLAIM_SETTLES_SECONDS,
+    }
+    return conn.execute(_sql.free_own_claims, values).rowcount
 
 
 def finish_event(

@@ -107,6 +107,14 @@ WHERE p.kind = 'worker' AND p.seen_at < statement_timestamp() - INTERVAL '20 sec
     AND e.claimed_by = p.name AND e.status = 'pending' AND e.claimed_until > statement_timestamp()
     AND e.queue = %(queue)s
 
+-- name: free_own_claims
+-- Ends the leases that a worker, which names itself, left behind when it could not write down how an attempt went. Not
+-- those of events it has in hand, nor any of the last seconds: it may have taken that one since.
+UPDATE event SET next_attempt_at = statement_timestamp(), claimed_until = statement_timestamp()
+WHERE claimed_by = %(worker)s AND status = 'pending' AND queue = %(queue)s AND NOT id = ANY (%(in_hand)s)
+    AND claimed_until > statement_timestamp()
+    AND claimed_until < statement_timestamp() + make_interval(secs => %(lease_seconds)s::float8 - %(settled_seconds)s)
+
 -- name: give_up_lost
 -- Fails an event whose workers died until no attempt was left.
 UPDATE event SET

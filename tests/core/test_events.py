@@ -272,6 +272,22 @@ def test_the_event_of_a_worker_that_is_gone_comes_back_sooner():
     assert claim(lost, worker="here:1")
 
 
+def test_a_worker_gives_back_what_it_left_behind_and_nothing_else():
+    left, in_hand, just_taken, theirs = (receive().id for _ in range(4))
+    for event_id in (left, in_hand, just_taken):
+        claim(event_id, worker="here:1", lease_seconds=events.LEASE_SECONDS)
+    claim(theirs, worker="there:1", lease_seconds=events.LEASE_SECONDS)
+    for event_id in (left, in_hand, theirs):
+        change(event_id, "claimed_until = claimed_until - INTERVAL '6 seconds'")
+
+    with db.transaction() as conn:
+        freed = events.free_own_claims(conn, worker="here:1", in_hand=[in_hand])
+
+    assert freed == 1
+    assert ring() == [left]
+    assert claim(left, worker="there:1")
+
+
 def test_a_worker_that_was_too_slow_cannot_finish_and_its_effect_rolls_back():
     event_id = receive().id
     slow = claim(event_id)

@@ -104,7 +104,9 @@ def _allowed(hold: HoldKnown, order: Order | None, now: datetime) -> set[str]:
         if order.is_cancelled or line is None or not line.wanted:
             # A cancellation that names no line may come before the order: then the hold lapses in its own time.
             return {"CONFIRMED", "RELEASED", *waiting}
-        return {"CONFIRMED", "EXPIRED"} if line.may_be_short else {"CONFIRMED"}
+        allowed = {"CONFIRMED"}
+        allowed |= {"EXPIRED"} if line.may_be_short else set()
+        return allowed | ({"RELEASED"} if line.was_empty else set())
     if hold.released:
         return {"RELEASED"}
     return waiting

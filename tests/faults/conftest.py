@@ -1,4 +1,4 @@
-"""A bridge for each set-up, which the tests of one session share: what one breaks must not trouble the next."""
+"""A bridge for each set-up, which the tests share: what one of them breaks must not trouble the next."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.platform import Platform, platform
-from tests.faults.running import Bridge, running_bridge
+from tests.faults import setups
+from tests.faults.setups import Stage
 
 
 @pytest.fixture(scope="session")
-def shop() -> Iterator[Platform]:
-    """The platform whose orders the bridge looks up."""
-    with platform() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def bridge(shop: Platform) -> Iterator[Bridge]:
-    """A bridge that is up, on servers of its own."""
-    with running_bridge({"MEDUSA_URL": shop.url}) as running:
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A bridge that is up, on the set-up that the test names (`on` below); skipped, loudly, where it cannot be."""
+    if absent := setups.absent(request.param):
+        pytest.skip(f"NOT TESTED on {request.param}: this machine has no {', '.join(absent)}")
+    with setups.stage(request.param) as running:
         yield running

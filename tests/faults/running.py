@@ -25,7 +25,7 @@ from bridge.db import Connection
 from tests.conftest import ADMIN_KEY, WEBHOOK_SECRET
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("web", "relay", "worker", "beat")
+KINDS = ("web", "relay", "worker", "sender", "beat")
 START_SECONDS = 120  # On two busy cores a first start makes a database too.
 STOP_SECONDS = 60
 # For how long after the last fault something may still be on its way; docs/reliability.md says what it is made of.
@@ -161,7 +161,7 @@ def _is_up(bridge: Bridge) -> bool:
         return False
     with bridge.database() as conn:
         kinds = conn.execute("SELECT DISTINCT kind FROM process").fetchall()
-    return {row["kind"] for row in kinds} >= {"relay", "worker", "beat"}
+    return {row["kind"] for row in kinds} >= {*KINDS} - {"web"}
 
 
 def _clean_environment() -> dict[str, str]:

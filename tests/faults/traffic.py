@@ -14,7 +14,7 @@ import requests
 
 from tests.faults.platform import Platform
 from tests.faults.sender import AGAIN, Sender
-from tests.faults.truth import HoldKnown, Line, Order, Truth
+from tests.faults.truth import HoldKnown, Line, Order, Seat, Truth
 
 CAPACITY = 4
 RESOURCES = 4
@@ -42,11 +42,13 @@ class Traffic:
     ) -> None:
         self.truth = Truth()
         self._url, self._platform = url, platform
+        self._admin_shop = requests.Session()
+        self._admin_shop.headers["Authorization"] = f"Bearer {admin_key}"
         self._rest_seconds = rest_seconds
         self._first_day = datetime.now(UTC).date() + timedelta(days=30)
         self._days = days
         self._window, self._refused = 0, 0
-        self._resources, self._short_resource = self._make_resources(admin_key)
+        self._resources, self._short_resource = self._make_resources()
         self._sender = Sender(url, secret, self.truth, seed=seed)
         self._stopping = threading.Event()
         self._customers = [
@@ -75,6 +77,14 @@ class Traffic:
         first = self._first_day + timedelta(days=offset)
         return resource_id, (first, first + timedelta(days=1))[: dice.choice([1, 1, 2])]
 
+    def place_order(self) -> Order:
+        """One order without a hold, of which the bridge is told the id and no more."""
+        resource_id, days = self.choose_seats(random.Random(), short=False)
+        line = Line(id="item_1", resource_id=resource_id, days=days, quantity=1, may_be_short=True)
+        order = Order(id=f"order_{uuid4().hex}", email="one@example.test", lines=[line])
+        self.tell("order.placed", order, thin=True)
+        return order
+
     def rest(self, dice: random.Random) -> None:
         self._stopping.wait(dice.uniform(*self._rest_seconds))
 
@@ -95,18 +105,25 @@ class Traffic:
         document = {"type": event_type, "timestamp": order.updated_at.isoformat(), "data": data}
         self._sender.send(order.id, json.dumps(document).encode())
 
-    def _make_resources(self, admin_key: str) -> tuple[list[str], str]:
-        shop = requests.Session()
-        shop.headers["Authorization"] = f"Bearer {admin_key}"
+    def wanted_seats(self) -> list[Seat]:
+        """The seats everybody wants just now."""
+        days = [(self._window + n) % self._days for n in range(WINDOW_DAYS)]
+        return [(resource, self._first_day + timedelta(days=day)) for resource in self._resources for day in days]
+
+    def ops(self, path: str) -> None:
+        """Do what somebody at the console would."""
+        answer = self._admin_shop.post(f"{self._url}/ops/api/{path}", json={}, timeout=TIMEOUT_SECONDS)
+        assert answer.ok, answer.text
+
+    def _make_resources(self) -> tuple[list[str], str]:
         made = []
         for n in range(RESOURCES + 1):
             body: dict[str, Any] = {"type": "TOUR", "name": f"Tour {n}"}
             if n == RESOURCES:
                 body["hold_minutes"] = SHORT_HOLD_MINUTES
-            made.append(self._admin(shop, "resources", body)["resource"]["id"])
+            made.append(self._admin("resources", body)["resource"]["id"])
             dates = [self._first_day + timedelta(days=day) for day in range(self._days)]
             self._admin(
-                shop,
                 "capacity/initialize",
                 {
                     "resource_id": made[-1],
@@ -118,8 +135,8 @@ class Traffic:
             self.truth.capacity |= {(made[-1], day): CAPACITY for day in dates}
         return made[:-1], made[-1]
 
-    def _admin(self, shop: requests.Session, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = shop.post(f"{self._url}/admin/resource-booking/{path}", json=body, timeout=TIMEOUT_SECONDS)
+    def _admin(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._admin_shop.post(f"{self._url}/admin/resource-booking/{path}", json=body, timeout=TIMEOUT_SECONDS)
         assert answer.ok, answer.text
         made: dict[str, Any] = answer.json()
         return made
@@ -249,6 +266,8 @@ class _Customer:
             self._tell("order-edit.confirmed", order)
 
     def _tell(self, event_type: str, order: Order) -> None:
+        for line in order.lines:
+            line.was_empty = line.was_empty or not line.wanted
         self._traffic.tell(event_type, order, thin=self._dice.random() < 0.5)
 
     def _ask(self, method: str, path: str, **options: Any) -> requests.Response | None:

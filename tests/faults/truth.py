@@ -39,6 +39,7 @@ class Line:
     returned: int = 0
     # Whether the seats may rightly be gone: no hold kept them, or not as many. Then a shortfall must say so.
     may_be_short: bool = False
+    was_empty: bool = False  # At some time nothing of it was wanted, so its hold may have been given back for good.
 
     @property
     def wanted(self) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from bridge import db
 from bridge.core import failures, processes
@@ -63,7 +66,20 @@ def order_locked(order_id, own):
     """Nobody gets on with this order inside."""
     with db.connect(own) as other, other.transaction():
         other.execute("INSERT INTO platform_order (source, id) VALUES ('medusa', %s)", [order_id])
+        yield other
+
+
+@contextmanager
+def hung_up(own, but):
+    """As while it restarts: the database hangs up on everybody but one, and lets nobody in inside."""
+    name = conninfo_to_dict(own)["dbname"]
+    with psycopg.connect(own, dbname="postgres", autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> %s", [name, but]
+        )
         yield
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 def test_what_was_received_is_applied(chosen):
@@ -102,6 +118,20 @@ def test_the_event_of_a_killed_worker_is_applied_once_by_the_next(chosen, own):
             conn.execute("UPDATE process SET seen_at = now() - INTERVAL '21 seconds' WHERE kind = 'worker'")
         with running(chosen, "worker"):
             wait_for(lambda: is_applied(event_id), 60)
+
+    assert look(event_id)["attempts"] == 2
+    assert allocated(resource_id) == [(0, 1)]
+
+
+def test_an_event_left_behind_by_a_database_that_went_away_is_applied_long_before_its_lease_ends(chosen, own):
+    event_id, resource_id, order_id = place_order()
+
+    with running(chosen, "worker", "relay"):
+        with order_locked(order_id, own) as locker:
+            wait_for(lambda: look(event_id)["claimed_by"], 60)
+            with hung_up(own, but=locker.info.backend_pid):
+                time.sleep(1)
+        wait_for(lambda: is_applied(event_id), 60)
 
     assert look(event_id)["attempts"] == 2
     assert allocated(resource_id) == [(0, 1)]
