@@ -418,6 +418,12 @@ class NothingOffered(Conflict):
     code = "nothing_offered"
 
 
+class NotYourEntry(Forbidden):
+    """This waitlist entry is somebody else's; a guest's link is the key to their own."""
+
+    code = "not_your_entry"
+
+
 class OfferExpired(Conflict):
     """The offer has expired, and its seats have gone to the next in the queue."""
 

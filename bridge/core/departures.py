@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge import db, sql
-from bridge.core import schedules
+from bridge.core import offers, schedules
 from bridge.core.schedules import Schedule
 from bridge.db import Connection
 from bridge.errors import PriceMissing, ScheduleInactive
@@ -114,7 +114,7 @@ def _generate(conn: Connection, schedule: Schedule, start_date: date, end_date: 
 def _insert(conn: Connection, schedule: Schedule, days: Sequence[date]) -> list[dict[str, Any]]:
     starts = [instant_of(day, schedule.start_time, schedule.time_zone) for day in days]
     ends, end_times = _ends(schedule, starts)
-    return conn.execute(
+    made = conn.execute(
         queries.insert_slots,
         {
             "resource_id": schedule.resource_id,
@@ -132,6 +132,9 @@ def _insert(conn: Connection, schedule: Schedule, days: Sequence[date]) -> list[
             "end_times": end_times,
         },
     ).fetchall()
+    # Somebody may wait for any departure of the date.
+    offers.offer_slots(conn, tour_id=schedule.resource_id, slots=[row.pop("slot_no") for row in made])
+    return made
 
 
 def _update(conn: Connection, schedule: Schedule, slots: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -150,6 +153,7 @@ def _update(conn: Connection, schedule: Schedule, slots: Sequence[dict[str, Any]
             "end_times": end_times,
         },
     )
+    offers.offer_slots(conn, tour_id=schedule.resource_id, slots=[slot["slot_no"] for slot in slots])
     over = {row["slot_no"]: row["overbooked"] for row in rows if row["overbooked"]}
     return [slot | {"overbooked": over[slot["slot_no"]]} for slot in slots if slot["slot_no"] in over]
 

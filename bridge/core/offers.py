@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge import db, errors, sql
 from bridge.config import Config
+from bridge.core.slots import ANY_TIME
 from bridge.db import Connection
 
 queries = sql.load("offers")
@@ -57,6 +58,13 @@ def offer_opened(
     return _offer(conn, waited, is_release=True)
 
 
+def offer_slots(conn: Connection, *, tour_id: str, slots: Sequence[int]) -> int:
+    """As offer_opened, for departures that the caller has locked, or has made."""
+    named = {"resources": [tour_id] * len(slots), "slots": sorted(slots), "is_release": False}
+    offers: int = db.one(conn.execute(queries.offer_places, named))["offers"]
+    return offers
+
+
 def offer_waiting(conn: Connection) -> int:
     """Offer whatever is free and somebody waits for: what a change of the settings or of the clock brought about."""
     nowhere = {"tour_id": None, "starts_on": None, "ends_on": None}
@@ -76,7 +84,7 @@ def offer_by_hand(conn: Connection, entry_id: str) -> None:
     for slot in lock_slots(
         conn, tour_id=entry["resource_id"], on_date=entry["requested_date"], slot_no=entry["slot_no"]
     ):
-        if slot["is_open"] and slot["free"] >= entry["num_people"]:
+        if slot["reason"] is None and slot["free"] >= entry["num_people"]:
             named = {"entry_id": entry_id, "slot_no": slot["slot_no"], "closes_at": slot["closes_at"]}
             if conn.execute(queries.offer_by_hand, named).fetchone() is None:
                 raise errors.EntryClosed
@@ -84,16 +92,17 @@ def offer_by_hand(conn: Connection, entry_id: str) -> None:
     raise errors.InsufficientCapacity("No departure that it waits for has so many seats free.")
 
 
-def lock_slots(conn: Connection, *, tour_id: str, on_date: date, slot_no: int | None) -> list[dict[str, Any]]:
+def lock_slots(
+    conn: Connection, *, tour_id: str, on_date: date, slot_no: int | None, advance_days: int = ANY_TIME.advance_days
+) -> list[dict[str, Any]]:
     """The departures of a date, or the one named, locked: nobody takes or frees a seat there until the end.
 
-    What had lapsed is given back before. Of each {slot_id, slot_no, starts_at, closes_at, free, reason, …}, by time.
+    What had lapsed is given back before. Of each {slot_id, slot_no, closes_at, max_capacity, free, reason, …}, by time;
+    `reason` is why it cannot be booked, whatever is free: see slots.Slot.
     """
-    found = conn.execute(
-        _waitlist.find_slots, {"tour_id": tour_id, "requested_date": on_date, "slot_no": slot_no}
-    ).fetchall()
-    slots = [row["slot_no"] for row in found]
-    named = {"resources": [tour_id] * len(slots), "slots": slots}
+    wanted = {"tour_id": tour_id, "requested_date": on_date, "slot_no": slot_no}
+    found = [row["slot_no"] for row in conn.execute(_waitlist.find_slots, wanted)]
+    named = {"resources": [tour_id] * len(found), "slots": found, "advance_days": advance_days}
     conn.execute(_waitlist.lock_slots, named)
     return conn.execute(_waitlist.list_slots, named).fetchall()
 

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from bridge import db, outbox, sql
 from bridge.core import closures, ledger, refunds, slots
+from bridge.core.bookings import OURS
 from bridge.core.ledger import Target
 from bridge.core.slots import Slot
 from bridge.db import Connection
@@ -31,6 +32,7 @@ CAUSE = "the departure was cancelled"  # In the journal, and on the holds and al
 class Cancellation:
     """A departure that does not run, and how far its bookings have been dealt with."""
 
+    slot_no: int
     slot_id: str
     reason: str
     alternative_slot_id: str | None
@@ -204,15 +206,16 @@ def _move(conn: Connection, job: dict[str, Any], parties: Sequence[dict[str, Any
 
 def _cancel(conn: Connection, job: dict[str, Any], parties: Sequence[dict[str, Any]], *, moved: int) -> None:
     booked = [party["booking_id"] for party in parties if party["booking_id"]]
-    named = {"booking_ids": booked, "actor": job["actor"], "reason": job["reason"]}
+    named = {"booking_ids": booked, "actor": job["actor"], "reason": job["reason"], "ours": OURS}
     # Before the holds: what goes with them finds its status changed, and the log written.
     conn.execute(queries.cancel_bookings, named)
     closures.let_go(conn, [party["hold_id"] for party in parties], cause=CAUSE, actor=job["actor"])
-    paid = [party for party in parties if party["order_id"]]
+    paid = [party for party in parties if party["source"] not in {None, OURS}]
     for party in paid:
         refunds.owe_refund(
             conn,
-            refund_id=f"departure:{job['slot_no']}:{party['hold_id']}",
+            # A booking is paid back once, whoever cancels it.
+            refund_id=party["booking_id"] or f"departure:{job['slot_no']}:{party['hold_id']}",
             source=party["source"],
             order_id=party["order_id"],
             line_item_id=party["line_item_id"],
@@ -227,7 +230,7 @@ def _cancel(conn: Connection, job: dict[str, Any], parties: Sequence[dict[str, A
 
 
 def _party(row: dict[str, Any], action: str) -> Party:
-    is_paid_back = action == "cancel" and row["order_id"] is not None
+    is_paid_back = action == "cancel" and row["source"] not in {None, OURS}
     return Party(
         action=action,
         seats=row["seats"],

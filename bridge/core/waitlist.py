@@ -11,6 +11,7 @@ import psycopg
 
 from bridge import db, errors, sql
 from bridge.core import holds, offers
+from bridge.core.slots import ANY_TIME
 from bridge.db import Connection
 from bridge.errors import Unavailable
 from bridge.ids import new_id
@@ -20,6 +21,14 @@ queries = sql.load("waitlist")
 # A try fails only when seats were offered to the entry, or taken from it, between two of its statements.
 _TRIES = 10
 DECLINED = "declined"  # Why a hold was released; follow_offer knows it.
+
+# Why nobody can wait for a date, the first that is true of any of its departures first.
+_REFUSALS = {
+    "too_late": errors.TooLate,
+    "too_far_ahead": errors.TooFarAhead,
+    "blackout": errors.BlackedOut,
+    "slot_cancelled": errors.SlotCancelled,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +51,7 @@ class Entry:
     priority: int
     position: int | None  # From 1, while they wait.
     created_at: datetime
+    offered_slot_no: int | None
     offered_slot_id: str | None
     offered_starts_at: datetime | None
     notified_at: datetime | None
@@ -59,6 +69,14 @@ class Joined:
     is_replay: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was offered, and is to be booked now."""
+
+    hold_id: str
+    slot_no: int
+
+
 def join(
     conn: Connection,
     *,
@@ -71,16 +89,17 @@ def join(
     notes: str | None = None,
     customer_id: str | None = None,
     slot_id: str | None = None,
+    advance_days: int = ANY_TIME.advance_days,
 ) -> Joined:
     """Wait for `num_people` seats on one departure, or on any of a date; the same asked again changes nothing.
 
-    Locks the departures, so that no seat becomes free unseen meanwhile. Raises ResourceNotFound, NothingToWaitFor,
-    SlotCancelled, BlackedOut, SeatsAvailable, AlreadyWaiting.
+    Locks the departures, so that no seat becomes free unseen meanwhile. Raises ResourceNotFound, SlotNotFound,
+    NothingToWaitFor, TooLate, TooFarAhead, BlackedOut, SlotCancelled, SeatsAvailable, AlreadyWaiting.
     """
     if conn.execute(queries.find_tour, {"tour_id": tour_id}).fetchone() is None:
         raise errors.ResourceNotFound
     slot_no = _find_slot(conn, tour_id, requested_date, slot_id)
-    open_slots = _lock_open_slots(conn, tour_id, requested_date, slot_no)
+    open_slots = _lock_open_slots(conn, tour_id, requested_date, slot_no, advance_days)
     if waiting := _find_live(conn, tour_id, requested_date, customer_email):
         if (waiting["slot_no"], waiting["num_people"]) != (slot_no, num_people):
             raise errors.AlreadyWaiting(entry_id=waiting["id"])
@@ -150,7 +169,7 @@ def leave(conn: Connection, entry_id: str, *, actor: str) -> Entry:
     raise Unavailable("Seats are being offered this very moment; try again.")
 
 
-def take_offer(conn: Connection, entry_id: str, *, term: timedelta, hard_term: timedelta) -> Entry:
+def take_offer(conn: Connection, entry_id: str, *, term: timedelta, hard_term: timedelta) -> Taken:
     """Make what is offered the hold of a booking, held for `term` from now: the same seats, never let go.
 
     The caller books them and then says so by `convert`, in the same transaction. Raises EntryNotFound, NothingOffered,
@@ -166,13 +185,14 @@ def take_offer(conn: Connection, entry_id: str, *, term: timedelta, hard_term: t
     if entry.status in refusals:
         raise refusals[entry.status]
     assert entry.hold_id is not None, "the database lets nobody be notified without a hold"
+    assert entry.offered_slot_no is not None, "nor without a departure"
     conn.execute(queries.lock_offer, {"hold_id": entry.hold_id})
     named = {"hold_id": entry.hold_id, "term": term, "hard_term": hard_term}
     if db.one(conn.execute(queries.accept_offer, named))["outcome"] != "accepted":
         # Accepted or declined while this waited: then that is what is said of it.
         now = get_entry(conn, entry_id)
         raise refusals[now.status] if now.status in {"cancelled", "converted"} else errors.OfferExpired
-    return entry
+    return Taken(entry.hold_id, entry.offered_slot_no)
 
 
 def convert(conn: Connection, entry_id: str, *, booking_id: str) -> None:
@@ -185,29 +205,40 @@ def _find_slot(conn: Connection, tour_id: str, requested_date: date, slot_id: st
     if slot_id is None:
         return None
     slot = conn.execute(queries.find_slot, {"slot_id": slot_id, "tour_id": tour_id}).fetchone()
-    if slot is None or slot["slot_date"] != requested_date:
-        raise errors.NothingToWaitFor("There is no such departure on this date.")
+    if slot is None:
+        raise errors.SlotNotFound
+    if slot["slot_date"] != requested_date:
+        raise errors.NothingToWaitFor("This departure is not on the requested date.")
     slot_no: int = slot["slot_no"]
     return slot_no
 
 
-def _lock_open_slots(conn: Connection, tour_id: str, on_date: date, slot_no: int | None) -> list[dict[str, Any]]:
-    slots = offers.lock_slots(conn, tour_id=tour_id, on_date=on_date, slot_no=slot_no)
-    if slots and all(slot["reason"] == "blackout" for slot in slots):
-        raise errors.BlackedOut("The tour does not run on this date.")
-    open_slots = [slot for slot in slots if slot["is_open"] and slot["reason"] is None]
+def _lock_open_slots(
+    conn: Connection, tour_id: str, on_date: date, slot_no: int | None, advance_days: int
+) -> list[dict[str, Any]]:
+    slots = offers.lock_slots(conn, tour_id=tour_id, on_date=on_date, slot_no=slot_no, advance_days=advance_days)
+    open_slots = [slot for slot in slots if slot["reason"] is None]
     if not open_slots:
-        raise errors.NothingToWaitFor
+        reasons = {slot["reason"] for slot in slots}
+        raise next((refusal for reason, refusal in _REFUSALS.items() if reason in reasons), errors.NothingToWaitFor)
     return open_slots
 
 
 def _refuse_if_there_is_room(slots: Sequence[dict[str, Any]], num_people: int) -> None:
     if all(slot["max_capacity"] < num_people for slot in slots):
         raise errors.NothingToWaitFor("No departure of this date has so many seats.")
-    if roomy := [slot for slot in slots if slot["free"] >= num_people]:
-        raise errors.SeatsAvailable(
-            slots=[{"slot_id": slot["slot_id"], "available_spots": slot["free"]} for slot in roomy]
-        )
+    roomy = [
+        {
+            "slot_id": slot["slot_id"],
+            "start_time": slot["start_time"].isoformat(),
+            "end_time": slot["end_time"].isoformat(),
+            "available_spots": slot["free"],
+        }
+        for slot in slots
+        if slot["free"] >= num_people
+    ]
+    if roomy:
+        raise errors.SeatsAvailable(slots=roomy)
 
 
 def _find_live(conn: Connection, tour_id: str, on_date: date, email: str) -> dict[str, Any] | None:

@@ -80,7 +80,7 @@ WITH made AS (
     ON CONFLICT (resource_id, slot_no) DO UPDATE SET closed = false, max_capacity = excluded.max_capacity,
         overbooked = greatest(0, capacity.held + capacity.allocated - excluded.max_capacity)
 )
-SELECT m.id AS slot_id, m.slot_date, m.start_time, m.end_time FROM made m ORDER BY m.slot_date;
+SELECT m.slot_no, m.id AS slot_id, m.slot_date, m.start_time, m.end_time FROM made m ORDER BY m.slot_date;
 
 -- name: lock_departures
 -- The seats of every departure a tour has still to run, before any of them changes: also of those another schedule had

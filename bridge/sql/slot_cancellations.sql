@@ -14,7 +14,7 @@ FROM booking b JOIN hold h ON h.id = b.hold_id
 WHERE b.slot_no = %(slot_no)s AND (b.status = 'confirmed' OR (b.status = 'pending' AND h.expires_at > now()));
 
 -- name: find_cancellation
-SELECT s.id AS slot_id, c.reason, a.id AS alternative_slot_id, c.actor, c.bookings, c.cancelled, c.moved, c.holds_released,
+SELECT c.slot_no, s.id AS slot_id, c.reason, a.id AS alternative_slot_id, c.actor, c.bookings, c.cancelled, c.moved, c.holds_released,
     c.refunds, c.waitlist_closed, c.started_at, c.finished_at
 FROM slot_cancellation c
 JOIN slot s ON s.slot_no = c.slot_no
@@ -74,9 +74,11 @@ WHERE o.slot_no = %(slot_no)s AND n.slot_no = %(to_slot_no)s;
 WITH known AS (
     SELECT b.id, b.status FROM booking b WHERE b.id = ANY (%(booking_ids)s)
 ), cancelled AS (
-    UPDATE booking SET status = 'cancelled', cancelled_at = clock_timestamp(), cancellation_reason = %(reason)s,
-        cancelled_by = 'staff', refund_amount = CASE WHEN status = 'confirmed' THEN total_amount END
-    WHERE id = ANY (%(booking_ids)s) RETURNING id
+    UPDATE booking b SET status = 'cancelled', cancelled_at = clock_timestamp(), cancellation_reason = %(reason)s,
+        cancelled_by = 'staff', refund_amount = CASE WHEN EXISTS (
+            SELECT FROM allocation a WHERE a.hold_id = b.hold_id AND a.status = 'CONFIRMED' AND a.source <> %(ours)s
+        ) THEN b.total_amount END
+    WHERE b.id = ANY (%(booking_ids)s) RETURNING b.id
 )
 INSERT INTO booking_change (booking_id, modified_by, modification_type, old_value, new_value, reason)
 SELECT k.id, %(actor)s, 'cancellation', jsonb_build_object('status', k.status),

@@ -11,7 +11,7 @@ ORDER BY s.slot_no;
 
 -- name: find_slot
 -- The departure somebody names.
-SELECT s.slot_no, s.slot_date, s.cancelled_at IS NOT NULL AS is_cancelled FROM slot s
+SELECT s.slot_no, s.slot_date FROM slot s
 WHERE s.id = %(slot_id)s AND s.resource_id = %(tour_id)s;
 
 -- name: lock_slots
@@ -19,9 +19,10 @@ WHERE s.id = %(slot_id)s AND s.resource_id = %(tour_id)s;
 SELECT lock_slots(%(resources)s, %(slots)s), expire_claims(%(resources)s, %(slots)s);
 
 -- name: list_slots
--- The departures as they may be sold this second, and until when.
-SELECT s.id AS slot_id, s.slot_no, s.start_time, s.end_time, s.starts_at, s.starts_at - r.cutoff AS closes_at, f.free,
-    f.reason, c.max_capacity, s.price_per_person, s.starts_at - r.cutoff > clock_timestamp() AS is_open
+-- The departures as they may be sold this second, why not, and until when somebody may wait for them.
+SELECT s.id AS slot_id, s.slot_no, s.start_time, s.end_time, s.starts_at - r.cutoff AS closes_at, c.max_capacity, f.free,
+    coalesce(CASE WHEN s.cancelled_at IS NOT NULL THEN 'slot_cancelled' END, f.reason,
+        booking_window(s.starts_at, s.slot_date, s.time_zone, r.cutoff, %(advance_days)s)) AS reason
 FROM free_slots(%(resources)s, %(slots)s) f
 JOIN capacity c ON c.resource_id = f.resource_id AND c.slot_no = f.slot_no
 JOIN slot s ON s.slot_no = f.slot_no
@@ -57,7 +58,7 @@ SELECT e.id, e.resource_id AS tour_id, r.name AS tour_name, r.time_zone, e.reque
             AND (o.slot_no IS NULL OR e.slot_no IS NULL OR o.slot_no = e.slot_no)
             AND (-o.priority, o.created_at, o.id) < (-e.priority, e.created_at, e.id)
     ) END AS position,
-    e.hold_id, o.id AS offered_slot_id, o.starts_at AS offered_starts_at,
+    e.hold_id, e.offered_slot_no, o.id AS offered_slot_id, o.starts_at AS offered_starts_at,
     e.notified_at, e.notification_expires_at, e.converted_at, e.booking_id
 FROM waitlist_entry e
 JOIN resource r ON r.id = e.resource_id

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import jwt
 from flask import g, request
@@ -41,6 +43,22 @@ def require(scope: str) -> Caller:
     if scope not in caller.scopes:
         raise Forbidden(f"This needs the scope {scope}.")
     return caller
+
+
+# What the OpenAPI document says of routes for_somebody: a customer's or staff's token, or a guest's link in the query.
+OR_LINK: dict[str, Any] = {"security": [{"bearer": []}, {}]}
+
+
+def for_somebody(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn away who does not say who they are, before anything of the request is read. Raises Unauthorized."""
+
+    @wraps(view)
+    def wrapper(**kwargs: Any) -> Any:
+        if identify() is None and not request.args.get("token"):
+            raise Unauthorized
+        return view(**kwargs)
+
+    return wrapper
 
 
 def identify() -> Caller | None:

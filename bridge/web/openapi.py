@@ -25,7 +25,7 @@ _ANYBODY = (
     *("/api/check-availability", "/api/reserve-availability", "/api/reservations/", "/api/create-checkout-session"),
     *("/api/cleanup-expired", "/api/webhook"),  # The sweep says by itself that it needs a key.
 )
-_OPEN_RULES = {"/api/calendar/bookings"}
+_OPEN_RULES = {"/api/calendar/bookings", "/api/calendar/waitlist"}
 _HIDDEN_METHODS = {"HEAD", "OPTIONS"}
 
 blueprint = Blueprint("openapi", __name__)
@@ -77,7 +77,7 @@ def _operations(rule: Rule, description: Description) -> dict[str, Any]:
         raised += [errors.UnsupportedMediaType, errors.PayloadTooLarge]
     if description.creates:
         raised.append(errors.IdempotencyKeyReused)
-    if rule.rule.startswith(("/store", "/api/calendar/bookings")):
+    if rule.rule.startswith(("/store", "/api/calendar/bookings", "/api/calendar/waitlist")):
         raised.append(errors.TooManyRequests)
     operation: dict[str, Any] = {
         "summary": description.summary,

@@ -26,11 +26,11 @@ def cancel(
     return slot_cancellations.get_cancellation(conn, slot_id)
 
 
-def owed(conn: Connection, slot_no: int) -> list[dict[str, object]]:
-    """The refunds asked for because of a departure."""
+def owed(conn: Connection, booking_id: str) -> list[dict[str, object]]:
+    """The refunds asked for of a booking."""
     rows = conn.execute(
-        "SELECT convert_from(raw, 'UTF8')::jsonb AS work FROM event WHERE dedupe_key LIKE %s ORDER BY id",
-        [f"refund:departure:{slot_no}:%"],
+        "SELECT convert_from(raw, 'UTF8')::jsonb AS work FROM event WHERE dedupe_key = %s ORDER BY id",
+        [f"refund:{booking_id}"],
     )
     return [row["work"] for row in rows]
 
@@ -61,7 +61,7 @@ def test_bookings_are_cancelled_and_what_was_paid_is_to_be_paid_back(conn: Conne
     assert [booking.refund_amount for booking in stand] == [stand[0].total_amount, None]
     assert holds.get_hold(conn, only_a_cart).status == "RELEASED"
     assert counters(conn, tour_id) == [(0, 0)]
-    (refund,) = owed(conn, slot_no)
+    (refund,) = owed(conn, paid)
     assert (refund["order_id"], refund["line_item_id"], refund["amount"]) == (order_id, f"line_{paid}", None)
 
 
@@ -124,12 +124,12 @@ def test_asked_again_it_says_how_far_it_is_and_another_wish_is_refused(conn: Con
 def test_a_step_taken_twice_does_nothing_more(conn: Connection) -> None:
     tour_id = make_tour(conn)
     slot_no = make_slot(conn, tour_id, capacity=3)
-    make_booking(conn, tour_id, slot_no, order_id=new_id("order"))
+    booking_id = make_booking(conn, tour_id, slot_no, order_id=new_id("order"))
     done = cancel(conn, slot_no)
 
     assert slot_cancellations.take_step(conn, slot_no) is False
     assert slot_cancellations.get_cancellation(conn, slot_id_of(conn, slot_no)) == done
-    assert len(owed(conn, slot_no)) == 1
+    assert len(owed(conn, booking_id)) == 1
 
 
 def test_the_queue_of_the_departure_is_closed_and_others_wait_on(conn: Connection) -> None:

@@ -24,6 +24,7 @@ from bridge.core import blackouts
 from bridge.ids import new_id
 from bridge.web import create_app, health
 from bridge.web.errors import STATUS
+from tests import waiting
 from tests.databases import own_database
 from tests.factories import make_allocation, make_hold, make_reservation, make_resource
 from tests.web.ops.rows import make_event, make_shortfall
@@ -120,6 +121,7 @@ def test_whatever_demands_a_credential_says_so(app: Flask, document: Document) -
         "GET /api/calendar/tours/{tour_id}/monthly",
         "GET /api/calendar/tours/{tour_id}/slots",
         "POST /api/calendar/bookings",
+        "POST /api/calendar/waitlist",
         "GET /api/calendar/bookings/reference/{reference}",
         "GET /api/check-availability",
         "POST /api/reserve-availability",
@@ -183,7 +185,20 @@ def known(own_app: Flask) -> dict[str, str]:
             "order_id": order_id,
             "event_id": make_event(conn, order_id=order_id),
             "name": "bridge.events",
+            **_tours(conn),
         }
+
+
+def _tours(conn: db.Connection) -> dict[str, str]:
+    """A full departure, and somebody who waits for it."""
+    tour_id = waiting.make_tour(conn)
+    slot_no = waiting.make_slot(conn, tour_id, capacity=1)
+    waiting.take(conn, tour_id, slot_no)
+    return {
+        "tour_id": tour_id,
+        "slot_id": waiting.slot_id_of(conn, slot_no),
+        "entry_id": waiting.wait(conn, tour_id).id,
+    }
 
 
 def use_known(case: Case, known: dict[str, str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from flask import Blueprint, request
@@ -55,20 +53,6 @@ _REFUSALS = (
     errors.TooFarAhead,
     errors.PartySize,
 )
-# A customer's or staff's token, or else the one of a guest's link in the query.
-_SECURITY: dict[str, Any] = {"security": [{"bearer": []}, {}]}
-
-
-def _for_somebody(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn away who does not say who they are, before anything of the request is read. Raises Unauthorized."""
-
-    @wraps(view)
-    def wrapper(**kwargs: Any) -> Any:
-        if auth.identify() is None and not request.args.get("token"):
-            raise errors.Unauthorized
-        return view(**kwargs)
-
-    return wrapper
 
 
 @blueprint.post("")
@@ -94,9 +78,7 @@ def create_booking(body: dict[str, Any]) -> Any:
             terms=terms_of(settings()),
             actor=auth.actor(),
         )
-    answer = _made.dump(booking) | {"manage_url": links.manage_url(settings(), KIND, booking.id)}
-    answer["line_item_metadata"] = {"booking_hold_id": booking.hold_id, "booking_reference": booking.reference}
-    return answer, 201
+    return show_made(booking), 201
 
 
 @blueprint.get("/user/me")
@@ -129,12 +111,12 @@ def get_by_reference(reference: str) -> Any:
 
 
 @blueprint.get("/<booking_id>")
-@_for_somebody
+@auth.for_somebody
 @endpoint(
     query=TokenQuerySchema,
     answers={200: BookingSchema},
     errors=(errors.BookingNotFound, errors.Unauthorized, errors.Forbidden, errors.LinkInvalid),
-    documents=_SECURITY,
+    documents=auth.OR_LINK,
 )
 def get_booking(booking_id: str, query: dict[str, Any]) -> Any:
     """A booking, for whoever's it is."""
@@ -145,7 +127,7 @@ def get_booking(booking_id: str, query: dict[str, Any]) -> Any:
 
 
 @blueprint.put("/<booking_id>")
-@_for_somebody
+@auth.for_somebody
 @endpoint(
     body=ChangeBookingSchema,
     query=TokenQuerySchema,
@@ -159,7 +141,7 @@ def get_booking(booking_id: str, query: dict[str, Any]) -> Any:
         errors.Forbidden,
         errors.LinkInvalid,
     ),
-    documents=_SECURITY,
+    documents=auth.OR_LINK,
 )
 def change_booking(booking_id: str, body: dict[str, Any], query: dict[str, Any]) -> Any:
     """Move a booking, change its party or what is noted of it; `dry_run` says what that costs. Staff set its status."""
@@ -180,7 +162,7 @@ def change_booking(booking_id: str, body: dict[str, Any], query: dict[str, Any])
 
 
 @blueprint.delete("/<booking_id>")
-@_for_somebody
+@auth.for_somebody
 @endpoint(
     query=TokenQuerySchema,
     answers={200: CancelledBookingSchema},
@@ -192,7 +174,7 @@ def change_booking(booking_id: str, body: dict[str, Any], query: dict[str, Any])
         errors.Forbidden,
         errors.LinkInvalid,
     ),
-    documents=_SECURITY
+    documents=auth.OR_LINK
     | {"requestBody": {"required": False, "content": {"application/json": {"schema": CancelBookingSchema}}}},
 )
 def cancel_booking(booking_id: str, query: dict[str, Any]) -> Any:
@@ -211,6 +193,13 @@ def cancel_booking(booking_id: str, query: dict[str, Any]) -> Any:
             refund_amount=body["refund_amount"],
         )
     return _one.dump(cancelled.booking) | {"cancellation_fee": float(cancelled.fee), "dry_run": dry_run}
+
+
+def show_made(booking: Booking) -> dict[str, Any]:
+    """A booking that was made, with its guest's link, and what an order's line says of it so that it is paid by it."""
+    answer: dict[str, Any] = _made.dump(booking) | {"manage_url": links.manage_url(settings(), KIND, booking.id)}
+    answer["line_item_metadata"] = {"booking_hold_id": booking.hold_id, "booking_reference": booking.reference}
+    return answer
 
 
 def _identify(conn: Connection, booking_id: str, token: str | None) -> By:
