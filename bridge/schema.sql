@@ -908,7 +908,7 @@ BEGIN
     ON CONFLICT (source, dedupe_key) DO NOTHING;
 END $$;
 
-CREATE FUNCTION public.place_appointment(p_id text, p_hold_id text, p_booking_number text, p_staff_id text, p_staff_revision bigint, p_service_id text, p_service_revision bigint, p_start_at timestamp with time zone, p_slots bigint[], p_quantities integer[], p_deposit numeric, p_customer_id text, p_name text, p_email text, p_phone text, p_notes text, p_internal_notes text, p_metadata jsonb, p_term interval, p_hard_term interval, p_actor text, OUT outcome text, OUT details jsonb, OUT display_id bigint, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.place_appointment(p_id text, p_hold_id text, p_booking_number text, p_staff_id text, p_staff_revision bigint, p_service_id text, p_service_revision bigint, p_start_at timestamp with time zone, p_slots bigint[], p_quantities integer[], p_deposit numeric, p_customer_id text, p_name text, p_email text, p_phone text, p_notes text, p_internal_notes text, p_metadata jsonb, p_hold_metadata jsonb, p_term interval, p_hard_term interval, p_actor text, OUT outcome text, OUT details jsonb, OUT display_id bigint, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -926,7 +926,7 @@ BEGIN
     IF p_start_at < now() + v_service.notice_minutes * INTERVAL '1 minute' THEN outcome := 'past'; RETURN; END IF;
 
     SELECT * INTO v_taken FROM place_hold(
-        p_hold_id, 'appointment', p_id, '\x', 'appointment', p_booking_number, p_staff_id, 1, p_email, '{}',
+        p_hold_id, 'appointment', p_id, '\x', 'appointment', p_booking_number, p_staff_id, 1, p_email, p_hold_metadata,
         p_term, p_hard_term, array_fill(p_staff_id, ARRAY[cardinality(p_slots)]), p_slots, p_quantities, p_actor
     );
     IF v_taken.outcome <> 'placed' THEN

@@ -138,7 +138,8 @@ EVERY_DAY = tuple({"day_of_week": day, "opens": 9 * 60, "closes": 17 * 60} for d
 
 def make_service(conn: Connection, **fields: Any) -> str:
     """Something sold by the quarter hour: half an hour for 40, unless `fields` say otherwise; its id."""
-    values = {"name": "Haircut", "price": Decimal(40), "currency_code": "aud", **fields}
+    values = {"name": "Haircut", "price": 40, "currency_code": "aud", **fields}
+    values |= {name: Decimal(values[name]) for name in ("price", "deposit_value") if values.get(name) is not None}
     return services.create_service(conn, **values).id
 
 

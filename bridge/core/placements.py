@@ -193,6 +193,8 @@ def _try(
         "notes": wish.notes,
         "internal_notes": wish.internal_notes,
         "metadata": Jsonb(wish.metadata),
+        # What the hold stands for, also when some of it is gone: an order wants all of it or none.
+        "hold_metadata": Jsonb({"slots": [[diary.staff_id, slot, weight] for slot, weight in claims]}),
         **terms,
     }
     with conn.transaction() as attempt:

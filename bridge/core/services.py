@@ -15,7 +15,8 @@ from bridge import db, sql
 from bridge.db import Connection
 from bridge.errors import InvalidData, ServiceNotFound
 from bridge.ids import new_id
-from bridge.rules.deposits import deposit_of, rounded
+from bridge.rules.deposits import deposit_of
+from bridge.rules.money import round_money
 from bridge.rules.openings import Shape, shape_of
 
 queries = sql.load("services")
@@ -121,7 +122,7 @@ _DEFAULTS: dict[str, Any] = {
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
     """The values as they are stored, when they go together."""
-    price = rounded(values["price"], values["currency_code"])
+    price = round_money(values["price"], values["currency_code"])
     kind, value = values["deposit_type"], values["deposit_value"]
     if kind == "none":
         value = None  # Switching the deposit off is one field; what it was is forgotten with it.

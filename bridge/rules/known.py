@@ -44,7 +44,9 @@ class KnownHold:
     cancelled_by_admin: int = 0
     is_short: bool = False  # This order has, or had, a shortfall on it.
     given_up: str | None = None  # "refund" or "dismiss": what was decided on its shortfall.
-    made_for: Sequence[Slot] = ()  # Of a hold made for an order's line: the slots the line wants.
+    made_for: Sequence[
+        Slot
+    ] = ()  # The slots it stands for, where that is written down: an order's line's, an appointment's.
     claims: Sequence[KnownClaim] = ()
 
     @property

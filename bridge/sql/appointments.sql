@@ -3,7 +3,7 @@
 SELECT * FROM place_appointment(
     %(id)s, %(hold_id)s, %(booking_number)s, %(staff_id)s, %(staff_revision)s, %(service_id)s, %(service_revision)s,
     %(start_at)s, %(slots)s, %(quantities)s, %(deposit)s, %(customer_id)s, %(name)s, %(email)s, %(phone)s, %(notes)s,
-    %(internal_notes)s, %(metadata)s, %(term)s, %(hard_term)s, %(actor)s
+    %(internal_notes)s, %(metadata)s, %(hold_metadata)s, %(term)s, %(hard_term)s, %(actor)s
 );
 
 -- name: find_appointment
@@ -101,8 +101,8 @@ WHERE id = %(appointment_id)s;
 SELECT s.id FROM staff s WHERE s.id = %(staff_id)s AND s.revision = %(revision)s FOR SHARE;
 
 -- name: move_appointment
--- With what stands on it: its hold and allocation are of the member of staff it is with. A hold made for an order's line
--- remembers the slots that the line wants, or reconciling would take it back.
+-- With what stands on it: its hold and allocation are of the member of staff it is with, and the hold remembers the
+-- slots it stands for, or reconciling would take it back.
 WITH moved AS (
     UPDATE appointment SET start_at = %(start_at)s, end_at = %(end_at)s, staff_id = %(staff_id)s, changed_by = %(actor)s
     WHERE id = %(appointment_id)s RETURNING hold_id
@@ -111,7 +111,7 @@ WITH moved AS (
 )
 UPDATE hold h SET
     resource_id = %(staff_id)s,
-    metadata = CASE WHEN h.metadata ? 'slots' THEN jsonb_set(h.metadata, '{slots}', %(slots)s) ELSE h.metadata END
+    metadata = jsonb_set(h.metadata, '{slots}', %(slots)s)
 FROM moved m WHERE h.id = m.hold_id;
 
 -- name: list_changes

@@ -16,7 +16,8 @@ SELECT h.id, h.kind::text AS kind, h.status::text AS status, h.expires_at <= now
     r.grain::text AS grain, h.customer_email, h.booking_number,
     CASE WHEN h.idempotency_scope = 'order' AND starts_with(h.idempotency_key, %(line_prefix)s)
         THEN substr(h.idempotency_key, length(%(line_prefix)s) + 1) END AS line_key,
-    coalesce(h.metadata -> 'slots', '[]') AS made_for,
+    -- Ours to say: of a cart's hold it would be the browser's.
+    CASE WHEN h.kind IN ('order', 'appointment') THEN coalesce(h.metadata -> 'slots', '[]') ELSE '[]' END AS made_for,
     -- Two platforms may use one id for two orders.
     -- What was to be paid in the shop is no order's yet: one that pays for it after all may have it.
     CASE WHEN a.source = %(source)s THEN a.order_id WHEN a.source <> 'bridge' THEN a.source || ':' || a.order_id END AS order_id,

@@ -11,6 +11,7 @@ from bridge import db, errors
 from bridge.core import allocations, audits, carts, holds, orders, resolutions, shortfalls
 from bridge.ids import new_id
 from bridge.rules.orders import CartFacts, LineFacts, OrderFacts, order_from_json, order_to_json
+from bridge.rules.slots import day_slot
 from tests.concurrency.rush import in_transaction, rush
 from tests.factories import counters, future_day, lapse, make_hold, make_resource
 
@@ -638,3 +639,15 @@ def test_a_hold_made_for_another_orders_line_cannot_be_had(conn):
 
     assert "belongs to another order" in done.problems[0]
     assert facts.id != waiting.id
+
+
+def test_what_a_cart_wrote_into_its_holds_metadata_does_not_say_what_it_takes(conn):
+    """A browser chose it: a seat of a cheap resource would else become one of another."""
+    cheap, dates = make_resource(conn, capacity=5, days=1)
+    dear, _dates = make_resource(conn, capacity=5, days=1)
+    hold_id = make_hold(conn, cheap, dates, metadata={"slots": [[dear, day_slot(dates[0])]]})
+
+    reconcile(conn, order(line(hold_id)))
+
+    assert counters(conn, cheap) == [(0, 1)]
+    assert counters(conn, dear) == [(0, 0)]
