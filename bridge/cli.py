@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
 from typing import Any, BinaryIO
 
 import click
@@ -14,6 +12,8 @@ import orjson
 import requests
 
 from bridge import db
+from bridge.cli_database import with_database as _with_database
+from bridge.cli_webhooks import webhooks_group
 from bridge.clients import webhooks
 from bridge.config import Config
 from bridge.core import audits, keys, ops_users, repairs
@@ -37,20 +37,6 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The booking bridge: between a commerce platform and the time a business sells."""
-
-
-def _with_database(command: Callable[..., None]) -> Callable[..., None]:
-    @wraps(command)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
-        config = Config.from_env()
-        if not config.database_url:
-            raise click.ClickException(
-                "No database: set DATABASE_URL, or start the embedded one with `python -m bridge up` first."
-            )
-        db.configure(config.database_url)
-        command(config, *args, **kwargs)
-
-    return wrapper
 
 
 @main.command()
@@ -209,6 +195,9 @@ def password(_config: Config, name: str, password: str) -> None:
     with db.transaction() as conn:
         ops_users.set_password(conn, name, password)
     click.echo(f"{name} can sign in with the new password.")
+
+
+main.add_command(webhooks_group)
 
 
 @main.group("keys")

@@ -246,3 +246,50 @@ def test_a_bridge_that_does_not_answer_is_said_in_one_line() -> None:
 
     assert answer.exit_code == 1
     assert answer.output.startswith("Error: The bridge does not answer")
+
+
+# -- webhooks ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_is_made_rotated_disabled_enabled_tested_and_deleted(own: str) -> None:
+    env = {"DATABASE_URL": own}
+
+    made = run("webhooks", "create", "https://shop.example/hook", "--type", "booking.*", "--description", "shop", **env)
+    webhook_id = re.search(r"webhook_\w+", made.output)[0]  # type: ignore[index]  # it is there, or the test fails
+    rotated = run("webhooks", "rotate", webhook_id, **env)
+    disabled = run("webhooks", "disable", webhook_id, **env)
+    listed = run("webhooks", "list", **env)
+    enabled = run("webhooks", "enable", webhook_id, **env)
+    tried = run("webhooks", "test", webhook_id, **env)
+    waiting = run("webhooks", "list", **env)
+    deleted = run("webhooks", "delete", webhook_id, **env)
+    empty = run("webhooks", "list", **env)
+
+    assert made.stdout.startswith("whsec_")
+    assert rotated.stdout.startswith("whsec_")
+    assert rotated.stdout != made.stdout
+    assert "disabled: disabled by a person" in listed.output
+    assert "booking.*  https://shop.example/hook" in listed.output
+    assert re.match(r"evt_\w+ is on its way", tried.output)
+    assert "enabled" in waiting.output
+    assert "1 waiting, 0 failed" in waiting.output
+    assert {answer.exit_code for answer in (disabled, enabled, deleted)} == {0}
+    assert "No webhooks yet" in empty.output
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["create", "http://shop.example"], "https"),
+        (["create", "https://127.0.0.1"], "private"),
+        (["create", "https://shop.example", "--type", "nothing.*"], "nothing.*"),
+        (["rotate", "webhook_x"], "no such webhook"),
+        (["disable", "webhook_x"], "no such webhook"),
+        (["delete", "webhook_x"], "no such webhook"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused(own: str, args: list[str], says: str) -> None:
+    answer = run("webhooks", *args, DATABASE_URL=own)
+
+    assert answer.exit_code == 1
+    assert says in answer.output

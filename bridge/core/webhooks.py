@@ -14,8 +14,9 @@ import orjson
 from bridge import db, outbox, sql
 from bridge.core import actions
 from bridge.db import Connection
-from bridge.errors import WebhookNotFound
+from bridge.errors import InvalidData, WebhookNotFound
 from bridge.ids import new_id
+from bridge.rules.addresses import refuse_url
 
 # How long a secret that was replaced goes on signing: a receiver has a working day, whatever its zone.
 OVERLAP = timedelta(hours=24)
@@ -35,9 +36,16 @@ class NewSecret:
 
 
 def create_webhook(
-    conn: Connection, *, url: str, types: Sequence[str], actor: str, description: str | None = None
+    conn: Connection,
+    *,
+    url: str,
+    types: Sequence[str],
+    actor: str,
+    description: str | None = None,
+    allow_private: bool = False,
 ) -> NewSecret:
-    """Tell `url` from now on of what happens, of each of `types`: exact, `booking.*`, or `*`."""
+    """Tell `url` from now on of what happens, of each of `types`: exact, `booking.*`, or `*`. Raises InvalidData."""
+    _check_url(url, allow_private=allow_private)
     webhook_id, secret = new_id("webhook"), _new_secret()
     values = {"id": webhook_id, "url": url, "types": list(types), "description": description, "secret": secret}
     conn.execute(queries.insert_webhook, values)
@@ -63,8 +71,15 @@ def list_webhooks(conn: Connection, *, limit: int = 20, offset: int = 0) -> tupl
     return [_shown(row) for row in rows], total
 
 
-def update_webhook(conn: Connection, webhook_id: str, *, changes: Mapping[str, Any], actor: str) -> dict[str, Any]:
-    """Set the fields in `changes` and leave the others; `is_enabled` disables or enables it. Raises WebhookNotFound."""
+def update_webhook(
+    conn: Connection, webhook_id: str, *, changes: Mapping[str, Any], actor: str, allow_private: bool = False
+) -> dict[str, Any]:
+    """Set the fields in `changes` and leave the others; `is_enabled` disables or enables it.
+
+    Raises WebhookNotFound, InvalidData.
+    """
+    if "url" in changes:
+        _check_url(changes["url"], allow_private=allow_private)
     before = _lock(conn, webhook_id)
     after = {name: changes.get(name, before[name]) for name in ("url", "types", "description")}
     conn.execute(queries.update_webhook, {**after, "id": webhook_id})
@@ -132,6 +147,11 @@ def signing_secrets(webhook: Mapping[str, Any]) -> list[str]:
     """What a delivery is signed with now: the secret, and the one before while that is valid."""
     until = webhook["old_secret_until"]
     return [webhook["secret"], *([webhook["old_secret"]] if until and until > datetime.now(UTC) else [])]
+
+
+def _check_url(url: str, *, allow_private: bool) -> None:
+    if why := refuse_url(url, allow_private=allow_private):
+        raise InvalidData(f"url: {why}", fields={"url": [why]})
 
 
 def _lock(conn: Connection, webhook_id: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
 # Public by their numbers, in some version of Python or always, and yet the inside of a network.
 _INSIDE = tuple(
@@ -18,6 +19,38 @@ _INSIDE = tuple(
     )
 )
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address.
+# Names that are somebody's inside wherever they are asked for: RFC 6761, RFC 6762, and what ICANN keeps for that.
+_INNER_NAMES = ("localhost", "local", "internal")
+
+
+def refuse_url(url: str, *, allow_private: bool) -> str | None:
+    """Why no webhook may be sent to `url`, for people; None when one may. Names are not looked up: see is_public."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "Not a URL."
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return "Must be ASCII without spaces; a name of other letters is written in punycode."
+    if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
+        return "Must begin with https://."
+    if not host:
+        return "Must name a host."
+    if parts.username is not None or parts.password is not None:
+        return "Must not carry a user or a password: deliveries are signed."
+    if parts.fragment:
+        return "Must not have a fragment."
+    if not allow_private and _is_inner(host):
+        return "Must not be a private address."
+    return None
+
+
+def _is_inner(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return host.rstrip(".").rpartition(".")[2].lower() in _INNER_NAMES
+    return not is_public(host)
 
 
 def is_public(address: str) -> bool:

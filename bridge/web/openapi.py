@@ -16,6 +16,7 @@ from bridge import errors
 from bridge.errors import BridgeError
 from bridge.web.endpoints import Description
 from bridge.web.errors import STATUS
+from bridge.web.outgoing import describe_webhooks
 
 VERSION = "0.1.0"
 _ANYBODY = (
@@ -53,7 +54,8 @@ def _document() -> dict[str, Any]:
         description = getattr(current_app.view_functions[rule.endpoint], "description", None)
         if isinstance(description, Description):
             spec.path(path=re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), operations=_operations(rule, description))
-    return spec.to_dict()
+    webhooks = describe_webhooks(spec)
+    return {**spec.to_dict(), "webhooks": webhooks}
 
 
 _ERROR = {

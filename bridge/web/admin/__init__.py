@@ -9,5 +9,6 @@ from bridge.web.admin.resources import blueprint as resources
 from bridge.web.admin.services import blueprint as services
 from bridge.web.admin.shortfalls import blueprint as shortfalls
 from bridge.web.admin.staff import blueprint as staff
+from bridge.web.admin.webhooks import blueprint as webhooks
 
-blueprints = (resources, capacity, blackouts, reports, allocations, shortfalls, bookings, services, staff)
+blueprints = (resources, capacity, blackouts, reports, allocations, shortfalls, bookings, services, staff, webhooks)

@@ -7,6 +7,7 @@ from bridge.web.ops.overview import blueprint as overview
 from bridge.web.ops.queues import blueprint as queues
 from bridge.web.ops.sessions import blueprint as sessions
 from bridge.web.ops.shortfalls import blueprint as shortfalls
+from bridge.web.ops.webhooks import blueprint as webhooks
 from bridge.web.ops.workers import blueprint as workers
 
-blueprints = (*api, sessions, overview, events, queues, workers, orders, shortfalls)
+blueprints = (*api, sessions, overview, events, queues, workers, orders, shortfalls, webhooks)

@@ -35,7 +35,7 @@ def list_events() -> ResponseReturnValue:
         events=[row | {"sentence": texts.describe_event(row)} for row in rows],
         statuses=STATUSES,
         wanted=query,
-        is_narrow=any(query[name] for name in ("type", "order_id", "source", "since", "until")),
+        is_narrow=any(query[name] for name in ("type", "order_id", "source", "webhook_id", "since", "until")),
         retry_all=_retry_all(given) if rows else None,
         pager=pager("ops_events.list_events", given, query, count, counted_to=failures.COUNT_LIMIT),
     )
@@ -117,7 +117,7 @@ def _event_page(event_id: str, *, draft: str | None = None, refusal: str | None 
         "event",
         event=event,
         sentence=texts.describe_event(event, is_paused=is_paused),
-        can_retry=event["status"] in failures.RETRYABLE,
+        can_retry=event["status"] in (failures.REPLAYABLE if event["webhook_id"] else failures.RETRYABLE),
         is_failed=event["status"] == "failed",
         attempts=[
             attempt | {"seconds": _seconds(attempt), "verdict": _verdict(attempt)}

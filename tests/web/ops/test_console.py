@@ -27,6 +27,8 @@ PAGES = [
     "/ops/shortfalls",
     "/ops/shortfalls?status=all",
     "/ops/shortfalls?status=resolved&order_id=order_unknown",
+    "/ops/webhooks",
+    "/ops/webhooks?refresh",
 ]
 
 
