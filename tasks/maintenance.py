@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 import structlog
 
 from bridge import db
-from bridge.clients.medusa import Medusa
-from bridge.core import audits, events, failures, holds, idempotency, offers, reminders, travel
-from bridge.core.events import MAINTENANCE
+from bridge.clients.medusa import MAX_IDS, Medusa
+from bridge.core import audits, comparisons, events, failures, holds, idempotency, offers, reminders, travel
+from bridge.core.events import MAINTENANCE, Receipt
 from bridge.core.offers import Rule
-from bridge.errors import BridgeError, UnreadableEvent
+from bridge.errors import BridgeError, PlatformRefused, UnreadableEvent
 from bridge.platforms import medusa
 from bridge.rules.orders import OrderFacts
 from tasks import presence, settings, task
@@ -26,6 +28,7 @@ BATCH = 1000
 # What changed while the last look was under way, and clocks that differ.
 OVERLAP = timedelta(minutes=5)
 FIRST_LOOK = timedelta(days=1)  # How far the very first look goes back.
+COMPARED_PAGES = 10  # Questions to the platform, of 20 orders each, in one turn.
 
 log = structlog.get_logger("tasks")
 
@@ -111,6 +114,31 @@ def reconcile_orders() -> None:
 
 
 @upkeep
+def compare_orders() -> None:
+    """Ask the platform for orders that have something here, some each time, going round.
+
+    What it says otherwise is applied as an event. What it does not know, or says otherwise although that was applied,
+    is a finding of the audit: people must look.
+    """
+    config = settings()
+    if not config.medusa_url:
+        return
+    platform = Medusa(config)
+    deadline = time.monotonic() + BUDGET_SECONDS
+    with db.statement() as conn:
+        # First what was found before: it may be settled by now.
+        _compare(platform, audits.compared_badly(conn)[:MAX_IDS])
+    for _ in range(COMPARED_PAGES):
+        with db.statement() as conn:
+            order_ids, compared_to = comparisons.next_orders(conn, source=medusa.SOURCE, limit=MAX_IDS)
+        _compare(platform, order_ids)
+        with db.statement() as conn:
+            comparisons.remember(conn, source=medusa.SOURCE, compared_to=compared_to)
+        if not compared_to or time.monotonic() > deadline:
+            return
+
+
+@upkeep
 def purge_old() -> None:
     """Forget answers kept for repeats after a day, and what was applied or ignored after 30 days."""
     with db.statement() as conn:
@@ -143,6 +171,39 @@ def _remember(seen_until: datetime) -> None:
         )
 
 
+def _compare(platform: Medusa, order_ids: list[str]) -> None:
+    with db.statement() as conn:
+        standing = comparisons.standing(conn, source=medusa.SOURCE, order_ids=order_ids)
+    shown = platform.find_orders(standing) if standing else {}
+    verdicts = {order_id: _verdict(platform, order_id, shown.get(order_id)) for order_id in standing}
+    found = [
+        {"check": "platform", "what": what, "source": medusa.SOURCE, "order_id": order_id}
+        for order_id, what in verdicts.items()
+        if what
+    ]
+    with db.transaction() as conn:
+        audits.keep_comparison(conn, found, order_ids=order_ids)
+
+
+def _verdict(platform: Medusa, order_id: str, shown: dict[str, Any] | None) -> str | None:
+    """What is wrong with an order, if people must look."""
+    try:
+        # The list leaves some out; only asking for the one tells that there is none.
+        order = shown or platform.get_order(order_id)
+    except PlatformRefused as error:
+        if error.details.get("status") != HTTPStatus.NOT_FOUND:
+            raise
+        return "unknown to the platform"
+    facts = _read(order)
+    with db.transaction() as conn:
+        if facts is not None and comparisons.agrees(conn, facts):
+            return None
+    receipt = _receive(order, key=f"compare:{order_id}:{hashlib.sha256(orjson.dumps(order)).hexdigest()}")
+    with db.transaction() as conn:
+        is_pending = failures.get_event(conn, receipt.id)["status"] == "pending"
+    return "otherwise on the platform" if receipt.duplicate and not is_pending else None
+
+
 def _read(order: dict[str, Any]) -> OrderFacts | None:
     try:
         return medusa.read_order(order)
@@ -161,11 +222,11 @@ def _is_known(facts: OrderFacts) -> bool:
         return seen.fetchone() is not None
 
 
-def _receive(order: dict[str, Any]) -> None:
-    key = f"reconcile:{order.get('id')}:{order.get('version')}:{order.get('updated_at')}"
+def _receive(order: dict[str, Any], *, key: str | None = None) -> Receipt:
+    key = key or f"reconcile:{order.get('id')}:{order.get('version')}:{order.get('updated_at')}"
     document = {"type": "order.reconcile", "data": {"order": order}}
     with db.statement() as conn:
-        events.receive_event(
+        return events.receive_event(
             conn,
             source=medusa.SOURCE,
             dedupe_key=key,

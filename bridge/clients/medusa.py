@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,8 @@ from bridge.errors import PlatformNotConfigured, PlatformRefused, PlatformUnavai
 # answer was lost is not looked for before this is settled.
 REFUND_SETTLES_SECONDS = 60
 PAGE_ORDERS = 100
+# What the parser of queries in Medusa takes as a list; more would be read as something else.
+MAX_IDS = 20
 
 # What Medusa's ids are made of; anything else would be a path of somebody else's making.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -65,6 +67,16 @@ class Medusa:
         """The order as the admin API shows it now."""
         path = f"/admin/orders/{_checked(order_id)}"
         return self._get_one(path, "order", order_id, params={"fields": ORDER_FIELDS}, **self._admin())
+
+    def find_orders(self, order_ids: Sequence[str]) -> dict[str, Json]:
+        """Those of these orders that the platform lists, by id: at most MAX_IDS of them are asked for."""
+        if len(order_ids) > MAX_IDS:
+            raise ValueError(f"at most {MAX_IDS} ids fit into one question")
+        params = {"fields": ORDER_FIELDS, "id[]": list(order_ids), "limit": MAX_IDS}
+        answer = self._server.get("/admin/orders", params=params, **self._admin())
+        if not isinstance(answer.get("orders"), list):
+            raise PlatformUnavailable("The platform answered without a list of orders.")
+        return {order["id"]: order for order in _objects(answer, "orders") if order.get("id") in order_ids}
 
     def get_cart(self, cart_id: str) -> Json:
         """The cart as the store API shows it now; there is no other API for carts."""

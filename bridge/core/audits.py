@@ -131,6 +131,12 @@ def keep_comparison(conn: Connection, found: Iterable[Finding], *, order_ids: It
         log.error("the ledger and the platform do not agree", drift=len(findings), findings=new[:5])
 
 
+def compared_badly(conn: Connection) -> list[str]:
+    """Orders of which comparing them with their platform found something."""
+    last = last_audit(conn)
+    return [row["order_id"] for row in last["findings"] if row["check"] == "platform"] if last else []
+
+
 def identify(finding: Finding) -> tuple[Any, ...]:
     """What a finding is about, however much it changes."""
     names = ("check", "what", "resource_id", "slot_no", "hold_id", "source", "order_id")

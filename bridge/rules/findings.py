@@ -98,6 +98,11 @@ _TEXTS: dict[str, tuple[str, str | None, str]] = {
         _AGAIN,
         "If repair leaves it: look at the order's lines on the platform; they name what cannot be found here.",
     ),
+    "otherwise on the platform": (
+        "Order {order_id} stands otherwise on the platform, although what it says was applied.",
+        None,
+        "Look at the order's timeline in /ops: the event that came of the comparison says why it changed nothing.",
+    ),
     "unknown to the platform": (
         "Allocations stand for order {order_id}, which the platform does not know.",
         None,

@@ -281,6 +281,27 @@ def test_a_refund_needs_an_amount_and_a_note(medusa: Medusa, amount: str, note: 
         medusa.refund_payment("pay_1", Decimal(amount), note)
 
 
+def test_orders_are_asked_for_by_their_ids(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(f"{URL}/admin/orders", json={"orders": [{"id": "order_1"}, {"id": "order_of_another_page"}], "count": 2})
+
+    found = medusa.find_orders(["order_1", "order_2"])
+
+    [call] = server.calls
+    assert found == {"order_1": {"id": "order_1"}}
+    assert parse_qs(urlsplit(call.request.url).query)["id[]"] == ["order_1", "order_2"]
+
+
+def test_no_more_orders_are_asked_for_than_fit_into_a_question(medusa: Medusa) -> None:
+    with pytest.raises(ValueError, match="at most 20"):
+        medusa.find_orders([f"order_{n}" for n in range(21)])
+
+
+def test_an_answer_without_the_orders_is_unavailable(server: responses.RequestsMock, medusa: Medusa) -> None:
+    server.get(f"{URL}/admin/orders", json={})
+
+    unavailable(lambda: medusa.find_orders(["order_1"]))
+
+
 def test_a_ping_asks_for_the_health(server: responses.RequestsMock, medusa: Medusa) -> None:
     server.get(f"{URL}/health", body="OK")
 
