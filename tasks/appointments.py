@@ -26,10 +26,11 @@ def tell(event: Event, payload: dict[str, Any]) -> tuple[Status, str]:
     with db.transaction() as conn:
         booking = appointments.get_appointment(conn, appointment_id)
         what = appointments.get_change(conn, appointment_id, n)["what"]
-        announcements.announce(conn, f"booking.{what}", _public(booking), key=f"{appointment_id}:{n}")
+        told = "changed" if what == "rescheduled" else what  # As of any booking.
+        announcements.announce(conn, f"booking.{told}", _public(booking), key=f"{appointment_id}:{n}")
         if LETTERS.get(what) == booking.status and booking.confirmed_at is not None:
             _write(conn, booking, what, dedupe_key=event.id)
-    return "applied", f"booking.{what} announced"
+    return "applied", f"booking.{told} announced"
 
 
 def remind(event: Event, payload: dict[str, Any]) -> tuple[Status, str]:

@@ -159,7 +159,7 @@ def claim_event(conn: Connection, *, event_id: str, worker: str, lease_seconds: 
 
 def free_lost_claims(conn: Connection) -> int:
     """Make events of workers that were not heard of for 20 s due at once, and say how many; see the query."""
-    return conn.execute(_sql.free_lost_claims, {"queue": EVENTS}).rowcount
+    return conn.execute(_sql.free_lost_claims, {"events": EVENTS, "deliveries": WEBHOOKS}).rowcount
 
 
 def free_own_claims(conn: Connection, *, worker: str, in_hand: Sequence[str]) -> int:

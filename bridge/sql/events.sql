@@ -100,12 +100,13 @@ FROM claimed
 
 -- name: free_lost_claims
 -- Ends the leases of workers that were there and are not heard of any more. Only of events whose whole effect is in
--- this database: should the worker live after all, it will not be able to finish, and its effect rolls back.
+-- this database: should the worker live after all, it will not be able to finish, and its effect rolls back. And of
+-- deliveries, whose receivers know by the id what comes twice.
 UPDATE event e SET next_attempt_at = statement_timestamp(), claimed_until = statement_timestamp()
 FROM process p
-WHERE p.kind = 'worker' AND p.seen_at < statement_timestamp() - INTERVAL '20 seconds'
+WHERE p.seen_at < statement_timestamp() - INTERVAL '20 seconds'
     AND e.claimed_by = p.name AND e.status = 'pending' AND e.claimed_until > statement_timestamp()
-    AND e.queue = %(queue)s
+    AND ((p.kind = 'worker' AND e.queue = %(events)s) OR (p.kind = 'sender' AND e.queue = %(deliveries)s))
 
 -- name: free_own_claims
 -- Ends the leases that a worker, which names itself, left behind when it could not write down how an attempt went. Not
