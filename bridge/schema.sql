@@ -198,7 +198,7 @@ BEGIN
         jsonb_build_object(
             'resource_id', c.resource_id, 'date', c.on_date, 'max_capacity', c.max_capacity,
             'held', c.held, 'allocated', c.allocated,
-            'slot_id', CASE r.grain WHEN 'departure' THEN c.slot_no::text END,
+            'slot_id', CASE r.grain WHEN 'departure' THEN (SELECT s.id FROM slot s WHERE s.slot_no = c.slot_no) END,
             'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(c.slot_no * 900) END
         ),
         -- Once in a transaction, however often it came and went there.
@@ -278,7 +278,7 @@ CREATE FUNCTION public.claimed_slots(p_hold_id text) RETURNS jsonb
     AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'resource_id', k.resource_id, 'date', c.on_date, 'quantity', k.quantity,
-        'slot_id', CASE r.grain WHEN 'departure' THEN k.slot_no::text END,
+        'slot_id', CASE r.grain WHEN 'departure' THEN (SELECT s.id FROM slot s WHERE s.slot_no = k.slot_no) END,
         'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(k.slot_no * 900) END
     ) ORDER BY k.resource_id, k.slot_no), '[]')
     FROM claim k

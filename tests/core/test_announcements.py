@@ -11,8 +11,10 @@ import pytest
 from bridge import db, errors
 from bridge.core import allocations, blackouts, capacity, carts, holds, orders, resources
 from bridge.core.announcements import announce
+from bridge.core.takes import Take
 from bridge.ids import new_id
 from bridge.rules.orders import CartFacts, LineFacts, OrderFacts
+from tests.core.test_takes import place
 from tests.databases import own_database
 from tests.factories import lapse, make_allocation, make_hold, make_resource
 
@@ -493,3 +495,26 @@ def test_a_slot_that_is_freed_and_taken_in_one_transaction_is_announced_once():
             hold_id = make_hold(conn, resource_id, dates)
 
     assert said_of(resource_id) == [DEPLETED] * 2
+
+
+def test_a_departure_is_told_by_its_id():
+    with db.transaction() as conn:
+        resource_id, _dates = make_resource(conn, grain="departure", days=0)
+        slot_no = db.one(
+            conn.execute(
+                "INSERT INTO slot (id, resource_id, slot_date, start_time, time_zone, duration_minutes, starts_at,"
+                " ends_at, end_time, min_capacity, price_per_person) VALUES (%s, %s, current_date + 9, '09:00', 'UTC',"
+                " 60, now() + INTERVAL '9 days', now() + INTERVAL '9 days 1 hour', '10:00', 1, 80) RETURNING slot_no",
+                [new_id("slot"), resource_id],
+            )
+        )["slot_no"]
+        conn.execute(
+            "INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity) VALUES (%s, %s, current_date + 9, 2)",
+            [resource_id, slot_no],
+        )
+    with db.transaction() as conn:
+        hold_id = place(conn, [Take(resource_id, slot_no, 2)]).hold_id
+        slot_id = db.one(conn.execute("SELECT id FROM slot WHERE slot_no = %s", [slot_no]))["id"]
+
+    assert announced(hold_id)[0]["data"]["slots"][0]["slot_id"] == slot_id
+    assert announced(resource_id)[0]["data"]["slot_id"] == slot_id

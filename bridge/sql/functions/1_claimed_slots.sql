@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION claimed_slots(p_hold_id text) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'resource_id', k.resource_id, 'date', c.on_date, 'quantity', k.quantity,
-        'slot_id', CASE r.grain WHEN 'departure' THEN k.slot_no::text END,
+        'slot_id', CASE r.grain WHEN 'departure' THEN (SELECT s.id FROM slot s WHERE s.slot_no = k.slot_no) END,
         'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(k.slot_no * 900) END
     ) ORDER BY k.resource_id, k.slot_no), '[]')
     FROM claim k

@@ -8,7 +8,7 @@ BEGIN
         jsonb_build_object(
             'resource_id', c.resource_id, 'date', c.on_date, 'max_capacity', c.max_capacity,
             'held', c.held, 'allocated', c.allocated,
-            'slot_id', CASE r.grain WHEN 'departure' THEN c.slot_no::text END,
+            'slot_id', CASE r.grain WHEN 'departure' THEN (SELECT s.id FROM slot s WHERE s.slot_no = c.slot_no) END,
             'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(c.slot_no * 900) END
         ),
         -- Once in a transaction, however often it came and went there.

@@ -75,6 +75,10 @@ def describe_event(event: Mapping[str, Any], *, is_paused: bool = False) -> str:
     """What became of an event, in one sentence."""
     outcome = event["outcome"]
     match event["status"]:
+        case "applied" if event.get("webhook_id"):
+            return f"Delivered: {outcome}."
+        case "failed" if event.get("webhook_id"):
+            return f"Not delivered, after {count(event['attempts'], 'attempt')}. It waits for a person."
         case "applied":
             return f"Applied: {outcome}" if outcome else "Applied."
         case "ignored":

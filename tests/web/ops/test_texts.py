@@ -64,3 +64,16 @@ def test_what_became_of_an_event_is_one_sentence(state, said):
     }
 
     assert said in texts.describe_event(event, is_paused=is_paused)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("applied", "Delivered: answered 204 in 7 ms."),
+        ("failed", "Not delivered, after 16 attempts. It waits for a person."),
+    ],
+)
+def test_a_delivery_is_delivered_or_not(status, says):
+    event = {"status": status, "attempts": 16, "outcome": "answered 204 in 7 ms", "webhook_id": "webhook_1"}
+
+    assert texts.describe_event(event) == says
