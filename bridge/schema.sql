@@ -274,21 +274,24 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.claimed_slots(p_hold_id text) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-        'resource_id', k.resource_id, 'date', c.on_date, 'quantity', k.quantity,
-        'slot_id', CASE r.grain WHEN 'departure' THEN (SELECT s.id FROM slot s WHERE s.slot_no = k.slot_no) END,
-        'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(k.slot_no * 900) END
-    ) ORDER BY k.resource_id, k.slot_no), '[]')
-    FROM claim k
-    JOIN capacity c ON c.resource_id = k.resource_id AND c.slot_no = k.slot_no
-    JOIN resource r ON r.id = k.resource_id
-    WHERE k.hold_id = p_hold_id AND (
-        k.state IN ('held', 'allocated')
-        OR NOT EXISTS (SELECT FROM claim l WHERE l.hold_id = p_hold_id AND l.state IN ('held', 'allocated'))
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'resource_id', k.resource_id, 'date', c.on_date, 'quantity', k.quantity,
+            'slot_id', CASE r.grain WHEN 'departure' THEN (SELECT s.id FROM slot s WHERE s.slot_no = k.slot_no) END,
+            'start_at', CASE r.grain WHEN 'quarter_hour' THEN to_timestamp(k.slot_no * 900) END
+        ) ORDER BY k.resource_id, k.slot_no), '[]')
+        FROM claim k
+        JOIN capacity c ON c.resource_id = k.resource_id AND c.slot_no = k.slot_no
+        JOIN resource r ON r.id = k.resource_id
+        WHERE k.hold_id = p_hold_id AND (
+            k.state IN ('held', 'allocated')
+            OR NOT EXISTS (SELECT FROM claim l WHERE l.hold_id = p_hold_id AND l.state IN ('held', 'allocated'))
+        )
     );
-$$;
+END $$;
 
 CREATE FUNCTION public.confirm_hold(p_hold_id text, p_allocation_id text, p_source text, p_order_id text, p_line_item_id text, p_actor text, OUT outcome text, OUT allocation_id text, OUT order_id text) RETURNS record
     LANGUAGE plpgsql
@@ -1338,12 +1341,18 @@ BEGIN
 END $$;
 
 CREATE FUNCTION public.wants_type(p_types text[], p_type text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT p_type = ANY (p_types) OR '*' = ANY (p_types) OR EXISTS (
-        SELECT FROM unnest(p_types) AS t (pattern) WHERE right(t.pattern, 2) = '.*' AND starts_with(p_type, left(t.pattern, -1))
-    );
-$$;
+DECLARE
+    v_wanted text;
+BEGIN
+    FOREACH v_wanted IN ARRAY p_types LOOP
+        IF v_wanted IN ('*', p_type) OR (right(v_wanted, 2) = '.*' AND starts_with(p_type, left(v_wanted, -1))) THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;
 
 CREATE TABLE public.allocation (
     id text NOT NULL COLLATE pg_catalog."C",
