@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import OneOf
 
-from schemas.fields import BodyCount, BodyFlag, Day, Email, Instant, LocalTime, Money, Text
+from schemas.fields import BodyCount, BodyFlag, Count, Day, Email, Instant, LocalTime, Money, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
 
 STATUSES = ("pending", "confirmed", "cancelled", "completed", "no_show", "refunded")
@@ -210,3 +210,18 @@ class ModificationsSchema(PagedAnswerSchema):
     """A page of what became of a booking, oldest first."""
 
     modifications = fields.List(fields.Nested(ModificationSchema))
+
+
+class GuestChangeSchema(Schema):
+    """What a guest's form changes of a booking: another departure, another party."""
+
+    slot_id = Text()
+    adults = Count(least=1)
+    children = Count()
+    infants = Count()
+
+
+class GuestCancelSchema(Schema):
+    """What a guest's form says on cancelling."""
+
+    reason = _note(load_default=None)

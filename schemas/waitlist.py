@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import OneOf
 
-from schemas.fields import BodyCount, Day, Email, Instant, Text
+from schemas.fields import BodyCount, Count, Day, Email, Instant, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
 
 STATUSES = ("active", "notified", "converted", "expired", "cancelled")
@@ -56,6 +56,14 @@ class AcceptOfferSchema(Schema):
         """A party is given whole."""
         if data["num_adults"] is None and (data["num_children"] or data["num_infants"]):
             raise ValidationError("Missing data for required field.", "num_adults")
+
+
+class GuestAcceptSchema(Schema):
+    """Who comes along, as a guest's form says it."""
+
+    adults = Count(least=1, most=MOST_PEOPLE)
+    children = Count(most=MOST_PEOPLE)
+    infants = Count(most=MOST_PEOPLE)
 
 
 class OfferSchema(Schema):

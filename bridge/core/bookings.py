@@ -175,6 +175,12 @@ def get_change(conn: Connection, booking_id: str, n: int) -> Change:
     return Change(n=n, **row)
 
 
+def find_last_change(conn: Connection, booking_id: str) -> Change | None:
+    """The last line of the booking's log, if it has any."""
+    row = conn.execute(queries.find_last_change, {"booking_id": booking_id}).fetchone()
+    return Change(**row) if row else None
+
+
 def to_json(booking: Booking) -> dict[str, Any]:
     """The booking as subscribers are told of it: whom it is for, what it costs, where it stands."""
     return {name: value.isoformat() if isinstance(value, time) else value for name, value in asdict(booking).items()}

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from bridge.rules.money import round_money
+
 _FOLDER = Path(__file__).parent / "templates"
 
 
@@ -39,7 +41,7 @@ _KINDS = ("subject", "txt", "html")
 
 def show_money(amount: Decimal | None, currency: str) -> str:
     """An amount with its currency: 192.50 AUD."""
-    return f"{amount or 0} {currency.upper()}"
+    return f"{round_money(amount or Decimal(0), currency)} {currency.upper()}"
 
 
 def show_time(instant: datetime, time_zone: str) -> str:

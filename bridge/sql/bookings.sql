@@ -18,6 +18,10 @@ JOIN hold h ON h.id = b.hold_id
 LEFT JOIN allocation a ON a.hold_id = b.hold_id
 WHERE b.id = %(booking_id)s::text OR b.reference = %(reference)s::text;
 
+-- name: find_last_change
+SELECT c.n, c.modification_type, c.old_value, c.new_value, c.reason, c.created_at FROM booking_change c
+WHERE c.booking_id = %(booking_id)s ORDER BY c.n DESC LIMIT 1;
+
 -- name: find_change
 SELECT c.modification_type, c.old_value, c.new_value, c.reason, c.created_at FROM booking_change c
 WHERE c.booking_id = %(booking_id)s AND c.n = %(n)s;

@@ -15,6 +15,8 @@ from bridge.web.api import blueprints as api
 from bridge.web.app import BridgeApp
 from bridge.web.calendar import blueprints as calendar
 from bridge.web.manage import appointments as guests_appointments
+from bridge.web.manage import bookings as guests_bookings
+from bridge.web.manage import waitlist as guests_waitlist
 from bridge.web.ops import blueprints as ops
 from bridge.web.store import blueprints as store
 from bridge.web.webhooks import blueprints as webhooks
@@ -46,6 +48,8 @@ def create_app(config: Config) -> Flask:
     for blueprint in (*store, *api, *admin, *calendar, *webhooks, *ops, *pages):
         app.register_blueprint(blueprint)
     manage.KINDS["appointment"] = guests_appointments
+    manage.KINDS["booking"] = guests_bookings
+    manage.KINDS["waitlist"] = guests_waitlist
     return app
 
 

@@ -77,7 +77,7 @@ def test_a_confirmed_booking_is_told_once_with_a_calendar_file_and_a_link(letter
     (letter,) = letters()
     assert letter["to"] == "ada@example.test"
     assert letter["subject"].startswith("Confirmed: Harbour <tour>, ")
-    assert "2 adults" in letter["text"] and "165.0 AUD" in letter["text"]
+    assert "2 adults" in letter["text"] and "165.00 AUD" in letter["text"]
     assert "/manage/" in letter["text"] and "/manage/" in letter["html"]
     assert "Harbour &lt;tour&gt;" in letter["html"]
     assert Calendar.from_ical(letter["ics"])["METHOD"] == "PUBLISH"
