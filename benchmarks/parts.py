@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import client, pgbench
 from benchmarks.client import Plan, Result
 from benchmarks.stage import DAYS, RESOURCES, Stage, Web, settle
+from benchmarks.tours import measure_tours
 
 FEW_USERS = 16  # As many as the web has threads, and as pgbench has clients.
 MANY_USERS = 100
@@ -56,7 +57,12 @@ def measure_mixed(ground: Stage, served: Web, *, seconds: float, rounds: int) ->
     return _compare(f"mixed, {MANY_USERS} users", cases, ground, served, seconds=seconds, rounds=rounds)
 
 
-PARTS: Mapping[str, Part] = {"holds": measure_holds, "availability": measure_availability, "mixed": measure_mixed}
+PARTS: Mapping[str, Part] = {
+    "holds": measure_holds,
+    "availability": measure_availability,
+    "mixed": measure_mixed,
+    "tours": measure_tours,
+}
 
 
 def _compare(
