@@ -4,9 +4,12 @@
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 ARGS :=
+MINUTES := 20
+SETUP := embedded
+SEED :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench soak clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -25,6 +28,9 @@ check: .venv/dev.stamp ## lint, formatting, types, who may import whom
 
 bench: .venv/dev.stamp ## measure how fast it is
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+soak: .venv/dev.stamp ## break everything at random for MINUTES=20, SETUP=embedded|rabbitmq|redis, SEED= to repeat
+	@exec $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --setup $(SETUP) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove .venv and caches; keeps var/, which holds the data
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

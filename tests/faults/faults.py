@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import psutil
 
@@ -28,21 +30,22 @@ class Faults:
     stage: Stage
     load: Load
     while_it_lasts: Callable[[], None] = lambda: None  # Called where a fault is at its height.
+    over: threading.Event = field(default_factory=threading.Event)  # Set: undo what is done, and do no more.
 
-    def kill(self, kind: str) -> None:
+    def kill(self, kind: str, *, seconds: float = 60) -> None:
         """kill -9 a process and all its children; a worker at a moment when it has an event in hand."""
         bridge = self.stage.bridge
         if kind == "worker":
-            bridge.kill_at_work()
+            bridge.kill_at_work(seconds=seconds)
         else:
-            wait_until(lambda: bridge.kill(kind), 60, f"no {kind} ran")
+            wait_until(lambda: bridge.kill(kind), seconds, f"no {kind} ran")
         self.load.kills[kind] += 1
 
     def run_two_beats(self, seconds: float) -> None:
         """A second beat beside the first, for a while."""
         another = self.stage.bridge.start_another("beat")
         try:
-            time.sleep(seconds)
+            self.over.wait(seconds)
         finally:
             _end(another)
         self.load.kills["second beat"] += 1
@@ -102,11 +105,16 @@ class Faults:
     def pause_queue(self, seconds: float) -> None:
         """Have somebody pause the events for a while."""
         with self._outage():
-            self.load.traffic.ops("queues/bridge.events/pause")
+            self._ops("queues/bridge.events/pause")
             try:
                 self._last(seconds)
             finally:
-                self.load.traffic.ops("queues/bridge.events/resume")
+                self._ops("queues/bridge.events/resume")
+
+    def send_with_a_wrong_clock(self) -> None:
+        """Have a sender whose clock is an hour off try: it must be refused, and leave no trace."""
+        sent_at = datetime.now(UTC) + timedelta(hours=random.choice([-1, 1]))
+        self.load.traffic.send_refused(sent_at)
 
     def wait_until_well(self, seconds: float = HEALED_SECONDS) -> None:
         """/readyz says 200 again. Until then what was away is still coming back, and that counts as outage."""
@@ -115,10 +123,14 @@ class Faults:
                 lambda: self.stage.bridge.readyz()[0] == 200, seconds, lambda: f"not well: {self.stage.bridge.readyz()}"
             )
 
+    def _ops(self, path: str) -> None:
+        # The web may be away just then.
+        wait_until(lambda: self.load.traffic.ops(path), 60, f"nobody took {path}")
+
     def _last(self, seconds: float) -> None:
         over = time.monotonic() + seconds
         self.while_it_lasts()
-        time.sleep(max(0.0, over - time.monotonic()))
+        self.over.wait(max(0.0, over - time.monotonic()))
 
     @contextmanager
     def _outage(self) -> Iterator[None]:

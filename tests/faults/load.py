@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from tests.conftest import ADMIN_KEY, WEBHOOK_SECRET
 from tests.faults.proof import Outage, Proof, prove
@@ -26,7 +27,7 @@ class Load:
     proof: Proof = field(default_factory=Proof)
 
 
-def start_load(stage: Stage, *, seed: int, customers: int = 4, days: int = 60) -> Load:
+def start_load(stage: Stage, *, seed: int, customers: int = 4, **options: Any) -> Load:
     """Customers and a platform at work, until `load.traffic.stop()`."""
     traffic = Traffic(
         stage.bridge.url,
@@ -35,7 +36,7 @@ def start_load(stage: Stage, *, seed: int, customers: int = 4, days: int = 60) -
         platform=stage.shop,
         seed=seed,
         customers=customers,
-        days=days,
+        **options,
     )
     return Load(traffic)
 

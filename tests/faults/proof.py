@@ -37,6 +37,7 @@ class Proof:
     drift: int = 0
     slowest_seconds: float = 0.0  # From 202 to applied, less the outages in between.
     slowest_at: datetime | None = None
+    longest_seconds: float = 0.0  # The same with them.
 
     def kills_in_the_middle(self) -> int:
         """How often somebody was at work and did not get to the end."""
@@ -53,9 +54,14 @@ class Proof:
         return "RIGHT"
 
 
-def prove(bridge: Bridge, truth: Truth, *, outages: Sequence[Outage] = (), seconds: float = RECOVERY_SECONDS) -> Proof:
-    """Wait until all is done, at most `seconds`, and compare with the ledger. Never raises: what is wrong is told."""
-    _wait_until_done(bridge, truth, seconds)
+def prove(
+    bridge: Bridge, truth: Truth, *, outages: Sequence[Outage] = (), patience_seconds: float = RECOVERY_SECONDS
+) -> Proof:
+    """Wait until all is done, at most RECOVERY_SECONDS, and compare with the ledger. Never raises: it tells.
+
+    `patience_seconds` is how long an event may have waited, outages left out.
+    """
+    _wait_until_done(bridge, truth, RECOVERY_SECONDS)
     try:
         with bridge.database() as conn, conn.transaction():
             ledger = read_ledger(conn, truth)
@@ -63,7 +69,7 @@ def prove(bridge: Bridge, truth: Truth, *, outages: Sequence[Outage] = (), secon
         return Proof(differences=[f"the ledger cannot be read: {error}"])
     proof = measure(truth, ledger, outages)
     proof.differences = compare(truth, ledger, now=datetime.now(UTC))
-    if proof.slowest_seconds > RECOVERY_SECONDS:
+    if proof.slowest_seconds > patience_seconds:
         proof.differences.append(f"an event was applied {proof.slowest_seconds:.0f} s after its 202, outages left out")
     return proof
 
@@ -89,6 +95,7 @@ def measure(truth: Truth, ledger: Ledger, outages: Sequence[Outage] = ()) -> Pro
     for webhook_id, row in ledger.events.items():
         accepted_at = truth.events[webhook_id].accepted_at
         if accepted_at is not None and row.finished_at is not None:
+            proof.longest_seconds = max(proof.longest_seconds, (row.finished_at - accepted_at).total_seconds())
             waited = _less_outages(accepted_at, row.finished_at, outages)
             if waited > proof.slowest_seconds:
                 proof.slowest_seconds, proof.slowest_at = waited, accepted_at

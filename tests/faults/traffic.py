@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from standardwebhooks import Webhook
 
 from tests.faults.platform import Platform
 from tests.faults.sender import AGAIN, Sender
@@ -44,6 +45,7 @@ class Traffic:
         self._url, self._platform = url, platform
         self._admin_shop = requests.Session()
         self._admin_shop.headers["Authorization"] = f"Bearer {admin_key}"
+        self._secret = secret
         self._rest_seconds = rest_seconds
         self._first_day = datetime.now(UTC).date() + timedelta(days=30)
         self._days = days
@@ -76,6 +78,22 @@ class Traffic:
         offset = (self._window + dice.randrange(WINDOW_DAYS)) % (self._days - 1)
         first = self._first_day + timedelta(days=offset)
         return resource_id, (first, first + timedelta(days=1))[: dice.choice([1, 1, 2])]
+
+    def send_refused(self, sent_at: datetime) -> None:
+        """Post an event signed at a time that cannot be: it must be answered 401."""
+        webhook_id, body = f"msg_{uuid4().hex}", json.dumps({"type": "order.placed", "data": {"id": "order_none"}})
+        headers = {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(sent_at.timestamp())),
+            "webhook-signature": Webhook(self._secret).sign(webhook_id, sent_at, body),
+            "content-type": "application/json",
+        }
+        try:
+            answer = requests.post(f"{self._url}/webhooks/medusa", body, headers=headers, timeout=TIMEOUT_SECONDS)
+        except requests.RequestException:
+            return  # The web may be away just now.
+        if answer.status_code != 401:
+            self.truth.surprise(f"a sender an hour off was answered {answer.status_code}")
 
     def place_order(self) -> Order:
         """One order without a hold, of which the bridge is told the id and no more."""
@@ -110,10 +128,12 @@ class Traffic:
         days = [(self._window + n) % self._days for n in range(WINDOW_DAYS)]
         return [(resource, self._first_day + timedelta(days=day)) for resource in self._resources for day in days]
 
-    def ops(self, path: str) -> None:
-        """Do what somebody at the console would."""
-        answer = self._admin_shop.post(f"{self._url}/ops/api/{path}", json={}, timeout=TIMEOUT_SECONDS)
-        assert answer.ok, answer.text
+    def ops(self, path: str) -> bool:
+        """Do what somebody at the console would; whether it was done."""
+        try:
+            return self._admin_shop.post(f"{self._url}/ops/api/{path}", json={}, timeout=TIMEOUT_SECONDS).ok
+        except requests.RequestException:
+            return False
 
     def _make_resources(self) -> tuple[list[str], str]:
         made = []
