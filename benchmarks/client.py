@@ -45,6 +45,7 @@ class Plan:
     first_date: str = ""
     days: int = 1
     api_key: str = ""
+    service: str = ""
     seed: int = 1
 
 
@@ -160,18 +161,6 @@ class Read(Scenario):
         ]
 
 
-class Month(Read):
-    """Every user looks at a month of a tour."""
-
-    def _paths(self) -> list[str]:
-        months = sorted({(int(day[:4]), int(day[5:7])) for day in self._dates})
-        return [
-            f"/api/calendar/tours/{tour}/monthly?year={year}&month={month}"
-            for tour in self._plan.resources
-            for year, month in months
-        ]
-
-
 class Revalidate(Read):
     """Every user asks again for what it has seen: If-None-Match, 304."""
 
@@ -223,13 +212,45 @@ class Mixed(Scenario):
             self._placed.append(answer[at + 1 : answer.index(b'"', at + 1)])
 
 
+class Slots(Scenario):
+    """Every user asks when a service can start on one of some days, with anybody."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        path = f"/store/bookings/availability?service_id={plan.service}&date="
+        self._requests = [Request("slots", self._get(path + day), 200) for day in self._dates]
+
+    def next(self) -> Request:
+        return self._random.choice(self._requests)
+
+
+class Book(Scenario):
+    """Every user books half an hour of one of some members of staff, each at a time of their day."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._bodies = [
+            f'{{"service_id":"{plan.service}","staff_id":"{staff}","start_at":"{day}T0{hour}:00:00Z",'
+            '"customer_email":"user%d@example.test"}'.encode()
+            for staff in plan.resources
+            for day in self._dates
+            for hour in range(6)
+        ]
+
+    def next(self) -> Request:
+        self._count += 1
+        body = self._random.choice(self._bodies) % (self._count % 1000)
+        return Request("book", self._post(b"/store/bookings", body), 201)
+
+
 SCENARIOS: Mapping[str, type[Scenario]] = {
     "constant": Constant,
     "place": Place,
     "read": Read,
     "revalidate": Revalidate,
-    "month": Month,
     "mixed": Mixed,
+    "slots": Slots,
+    "book": Book,
 }
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks import client, pgbench
 from benchmarks.client import Plan, Result
-from benchmarks.stage import DAYS, RESOURCES, Stage, Web, settle
-from benchmarks.tours import measure_tours
+from benchmarks.crew import make_crew
+from benchmarks.stage import DAYS, PLACES, RESOURCES, Stage, Web, settle
 
 FEW_USERS = 16  # As many as the web has threads, and as pgbench has clients.
 MANY_USERS = 100
@@ -57,11 +57,22 @@ def measure_mixed(ground: Stage, served: Web, *, seconds: float, rounds: int) ->
     return _compare(f"mixed, {MANY_USERS} users", cases, ground, served, seconds=seconds, rounds=rounds)
 
 
+def measure_appointments(ground: Stage, served: Web, *, seconds: float, rounds: int) -> dict[str, Any]:
+    """A day of fifty staff, half of it booked; and half an hour held, beside a day of a resource."""
+    crew, chairs = make_crew(ground.database_url), make_crew(ground.database_url, places=PLACES, booked=False)
+    cases = {
+        "day of 50": {"scenario": "slots", "service": crew.service, "days": 1, "first_date": crew.day},
+        "days": {"scenario": "place"},
+        "half hours": {"scenario": "book", "service": chairs.service, "resources": chairs.staff, "days": 3},
+    }
+    return _compare("appointments", cases, ground, served, seconds=seconds, rounds=rounds)
+
+
 PARTS: Mapping[str, Part] = {
     "holds": measure_holds,
     "availability": measure_availability,
     "mixed": measure_mixed,
-    "tours": measure_tours,
+    "appointments": measure_appointments,
 }
 
 

@@ -10,8 +10,6 @@ LEAST_RATIO = {"spread": 0.28, "hot": 0.55}
 LEAST_RATE = 1500
 MOST_P95_MS = 60
 MOST_MEMORY_MB = 120
-MOST_YEAR_SECONDS = 60
-LEAST_MONTHS = 1000
 
 
 class _Line(NamedTuple):
@@ -24,8 +22,7 @@ class _Line(NamedTuple):
 def show(report: dict[str, Any]) -> None:
     """Print one line per target."""
     print(f"{'median of rounds':<32}{'measured':<26}{'target':<26}")
-    parts = (_holds(report.get("holds", {})), _mixed(report.get("mixed", {})), _tours(report.get("tours", {})))
-    for line in (*(line for part in parts for line in part), *_always(report)):
+    for line in (*_holds(report.get("holds", {})), *_mixed(report.get("mixed", {})), *_always(report)):
         print(f"{line.what:<32}{line.measured:<26}{line.target:<26}{'met' if line.is_met else 'MISSED'}")
 
 
@@ -59,16 +56,6 @@ def _mixed(part: dict[str, Any]) -> list[_Line]:
         # The slower paces are for reading, not for judging.
         for name, case in [*part.items()][len(PACES) - 1 :]
         if name != "memory_mb"
-    ]
-
-
-def _tours(part: dict[str, Any]) -> list[_Line]:
-    if not part:
-        return []
-    seconds, rate = part["generate"]["seconds"], part["month"]["per_second"]
-    return [
-        _Line("a year of 1,000 schedules", f"{seconds:.0f} s", f"< {MOST_YEAR_SECONDS} s", seconds < MOST_YEAR_SECONDS),
-        _Line("a month of a tour", f"{rate:,.0f}/s", f"≥ {LEAST_MONTHS:,}/s", rate >= LEAST_MONTHS),
     ]
 
 

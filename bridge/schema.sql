@@ -709,6 +709,8 @@ BEGIN
             'status', v_before.status, 'start_at', v_before.start_at, 'staff_id', v_before.staff_id) END,
         jsonb_build_object('status', new.status, 'start_at', new.start_at, 'staff_id', new.staff_id)
     ) RETURNING n INTO v_n;
+    -- Nobody is written to about what is only held, and announcing it is news to subscribers alone.
+    IF v_what = 'created' AND NOT EXISTS (SELECT FROM webhook) THEN RETURN NULL; END IF;
     INSERT INTO event (id, source, dedupe_key, type, queue, raw)
     VALUES (
         new_id('evt'), 'bridge', 'appointment:' || v_n, 'appointment.news',
@@ -911,7 +913,7 @@ BEGIN
     ON CONFLICT (source, dedupe_key) DO NOTHING;
 END $$;
 
-CREATE FUNCTION public.place_appointment(p_id text, p_hold_id text, p_booking_number text, p_staff_id text, p_staff_revision bigint, p_service_id text, p_service_revision bigint, p_start_at timestamp with time zone, p_slots bigint[], p_quantities integer[], p_deposit numeric, p_customer_id text, p_name text, p_email text, p_phone text, p_notes text, p_internal_notes text, p_metadata jsonb, p_hold_metadata jsonb, p_term interval, p_hard_term interval, p_actor text, OUT outcome text, OUT details jsonb, OUT display_id bigint, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.place_appointment(p_id text, p_hold_id text, p_booking_number text, p_staff_id text, p_staff_revision bigint, p_time_zone text, p_service_id text, p_service_revision bigint, p_start_at timestamp with time zone, p_slots bigint[], p_quantities integer[], p_deposit numeric, p_customer_id text, p_name text, p_email text, p_phone text, p_notes text, p_internal_notes text, p_metadata jsonb, p_hold_metadata jsonb, p_term interval, p_hard_term interval, p_actor text, OUT outcome text, OUT details jsonb, OUT display_id bigint, OUT created_at timestamp with time zone, OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -921,12 +923,19 @@ DECLARE
     v_service service;
     v_taken record;
 BEGIN
-    PERFORM FROM staff s WHERE s.id = p_staff_id AND s.revision = p_staff_revision FOR SHARE;
+    PERFORM FROM staff s JOIN resource r ON r.id = s.id
+    WHERE s.id = p_staff_id AND s.revision = p_staff_revision AND r.time_zone = p_time_zone FOR SHARE OF s;
     IF NOT FOUND THEN outcome := 'stale'; RETURN; END IF;
     SELECT * INTO v_service FROM service v
     WHERE v.id = p_service_id AND v.revision = p_service_revision AND v.is_active AND v.deleted_at IS NULL;
     IF NOT FOUND THEN outcome := 'stale'; RETURN; END IF;
-    IF p_start_at < now() + v_service.notice_minutes * INTERVAL '1 minute' THEN outcome := 'past'; RETURN; END IF;
+    outcome := CASE
+        WHEN p_start_at <= now() THEN 'past'
+        WHEN p_start_at < now() + v_service.notice_minutes * INTERVAL '1 minute' THEN 'too_late'
+        WHEN (p_start_at AT TIME ZONE p_time_zone)::date > (now() AT TIME ZONE p_time_zone)::date + v_service.advance_days
+            THEN 'too_far'
+    END;
+    IF outcome IS NOT NULL THEN RETURN; END IF;
 
     SELECT * INTO v_taken FROM place_hold(
         p_hold_id, 'appointment', p_id, '\x', 'appointment', p_booking_number, p_staff_id, 1, p_email, p_hold_metadata,
@@ -1846,6 +1855,13 @@ CREATE TABLE public.resource (
     CONSTRAINT resource_price_not_negative CHECK ((price_per_person >= (0)::numeric))
 );
 
+CREATE SEQUENCE public.revision
+    START WITH 1000000
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
 CREATE TABLE public.schedule (
     id text NOT NULL COLLATE pg_catalog."C",
     resource_id text NOT NULL COLLATE pg_catalog."C",
@@ -1890,7 +1906,7 @@ CREATE TABLE public.service (
     late_refund_percent numeric DEFAULT 0 NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    revision bigint DEFAULT 1 NOT NULL,
+    revision bigint DEFAULT nextval('public.revision'::regclass) NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
@@ -1974,7 +1990,7 @@ CREATE TABLE public.staff (
     bio text,
     avatar_url text,
     service_ids text[] DEFAULT '{}'::text[] NOT NULL,
-    revision bigint DEFAULT 1 NOT NULL
+    revision bigint DEFAULT nextval('public.revision'::regclass) NOT NULL
 );
 
 CREATE TABLE public.waitlist_rule (

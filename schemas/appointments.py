@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +11,15 @@ from marshmallow.validate import OneOf, Range
 
 from schemas.fields import BodyFlag, Day, Email, Instant, Metadata, Money, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
+from schemas.quick import QuickSchema
 from schemas.services import PAYMENT_MODES
 
+_FIRST_START, _LAST_START = datetime(2000, 1, 2, tzinfo=UTC), datetime(2199, 12, 30, tzinfo=UTC)
+# What nearly everybody sends: part of what is valid, so that whatever else comes takes the long way.
+_PLAIN_START = re.compile(
+    r"20[1-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.000)?"
+    r"(Z|[+-](0[0-9]|1[0-3]):(00|30|45))"
+)
 STATUSES = ("held", "confirmed", "cancelled", "completed", "no_show")
 
 
@@ -19,12 +27,12 @@ class Start(Instant):
     """When an appointment starts: an instant that a calendar can hold. Without an offset it is UTC."""
 
     def __init__(self, **kwargs: Any) -> None:
-        first, last = datetime(2000, 1, 2, tzinfo=UTC), datetime(2199, 12, 30, tzinfo=UTC)
-        super().__init__(validate=Range(min=first, max=last), **kwargs)
+        super().__init__(validate=Range(min=_FIRST_START, max=_LAST_START), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        instant: datetime = super()._deserialize(value, attr, data, **kwargs)
-        return instant
+    def read_usual(self, value: Any) -> datetime | None:
+        """See schemas/quick.py."""
+        plain = type(value) is str and _PLAIN_START.fullmatch(value)
+        return datetime.fromisoformat(value) if plain else None
 
 
 class CustomerFieldsSchema(Schema):
@@ -37,17 +45,25 @@ class CustomerFieldsSchema(Schema):
     metadata = Metadata()
 
 
-class PlaceAppointmentSchema(CustomerFieldsSchema):
-    """Body of POST /store/bookings."""
+class PlaceAppointmentSchema(QuickSchema):
+    """Body of POST /store/bookings; its fields are those of a Wish."""
+
+    service_id = Text(required=True)
+    staff_id = Text(load_default=None, allow_none=True, metadata={"description": "Absent: whoever is free."})
+    start_at = Start(required=True)
+    customer_name = Text(load_default=None, allow_none=True)
+    customer_email = Email(load_default=None, allow_none=True)
+    customer_phone = Text(longest=50, load_default=None, allow_none=True)
+    notes = Text(longest=5000, shortest=0, load_default=None, allow_none=True)
+    metadata = Metadata(load_default=dict)
+
+
+class CreateAppointmentSchema(CustomerFieldsSchema):
+    """Body of POST /admin/bookings: confirmed at once, unless it is only to be held."""
 
     service_id = Text(required=True)
     staff_id = Text(allow_none=True, metadata={"description": "Absent: whoever is free."})
     start_at = Start(required=True)
-
-
-class CreateAppointmentSchema(PlaceAppointmentSchema):
-    """Body of POST /admin/bookings: confirmed at once, unless it is only to be held."""
-
     customer_id = Text(allow_none=True)
     internal_notes = Text(longest=5000, shortest=0, allow_none=True)
     payment_mode = fields.String(load_default="pay_in_store", validate=OneOf(PAYMENT_MODES))
@@ -99,7 +115,7 @@ class TokenQuerySchema(Schema):
     token = Text(longest=500, load_default=None)
 
 
-class StartsQuerySchema(Schema):
+class StartsQuerySchema(QuickSchema):
     """A service on a date, with somebody or anybody."""
 
     date = Day(required=True, metadata={"description": "The local date where the member of staff is."})

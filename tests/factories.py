@@ -144,7 +144,11 @@ def make_service(conn: Connection, **fields: Any) -> str:
 
 
 def make_staff(conn: Connection, *, rules: Sequence[dict[str, Any]] = EVERY_DAY, **fields: Any) -> str:
-    """Somebody who works from nine to five every day, unless `rules` say otherwise; their id."""
+    """Somebody who works from nine to five every day, unless `rules` say otherwise; their id.
+
+    They do nothing anybody knows of unless `service_ids` say so: who does everything would join every test's crew.
+    """
+    fields.setdefault("service_ids", [make_service(conn)])
     return staff.create_member(conn, **{"name": "Sam", "time_zone": ZONE, **fields}, rules=rules).id
 
 

@@ -13,7 +13,7 @@ from bridge.core import openings
 from bridge.core.services import Service
 from bridge.db import Connection
 from bridge.errors import ServiceNotFound, StaffNotFound
-from bridge.rules.openings import Hours, Starts, Taken, find_starts
+from bridge.rules.openings import Hours, Shape, Starts, Taken, find_starts, local_date
 from bridge.rules.slots import quarter_slot
 
 queries = sql.load("diaries")
@@ -28,6 +28,11 @@ class Diary:
     hours: Hours
     taken: Taken
     closed_on: frozenset[date]
+
+    def works_at(self, start: int, shape: Shape) -> bool:
+        """Whether they work all through an appointment of this shape, whatever is taken."""
+        day = local_date(self.hours.time_zone, start)
+        return start in find_starts(self.hours, day, shape, taken=self.taken, closed_on=self.closed_on).offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,22 @@ class Crew:
         return quarter_slot(self.now + notice - timedelta(microseconds=1)) + 1
 
 
-# Rules as they were computed from, by staff. Exact all the same: the revision and the zone are read each time.
+# Rules as they were computed from, by staff, and services as they were read last. Exact all the same: of what is used,
+# the revision and the zone are read each time, or seen to when it is booked.
 _kept: dict[str, tuple[int, Hours]] = {}
+_services: dict[str, Service] = {}
+_NOTHING = Taken()
+
+
+def recall(service_id: str, staff_id: str) -> tuple[Service, Diary] | None:
+    """The service and the diary as they were read last, with nothing of what is taken; None before the first time.
+
+    Good for who finds out when booking that something has changed since: see functions/4_place_appointment.sql.
+    """
+    service, kept = _services.get(service_id), _kept.get(staff_id)
+    if service is None or kept is None:
+        return None
+    return service, Diary(staff_id, *kept, _NOTHING, frozenset())
 
 
 def open_crew(
@@ -90,6 +109,8 @@ def open_crew(
     if staff_id is not None and not row["is_there"]:
         raise StaffNotFound
     service = Service(**{name: row[name] for name in Service.__dataclass_fields__})
+    if on_sale:
+        _services[service_id] = service
     members = list(zip(row["staff_ids"] or (), row["revisions"] or (), row["time_zones"] or (), strict=True))
     hours = _hours_of(conn, members)
     full, half = _by_staff(row, "full"), _by_staff(row, "half")

@@ -15,6 +15,7 @@ from bridge import db, errors, sql
 from bridge.core import diaries
 from bridge.core.appointments import Appointment
 from bridge.core.diaries import Crew, Diary
+from bridge.core.services import Service
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.openings import claims_of, local_date
@@ -72,17 +73,33 @@ def place_appointment(
         "actor": actor,
         "booking_number": booking_number or new_number(),
     }
+    if placed := _place_by_memory(conn, wish, start, **terms):
+        return placed
     for _ in range(_TRIES):
         crew = _crew_for(conn, wish)
         try:
             # Whoever is asked for several times over tries them one after another: see _try.
             for diary in candidates(crew, start):
-                if placed := _try(conn, crew, diary, wish, start, **terms):
+                if placed := _try(conn, crew.service, diary, wish, start, **terms):
                     return placed
         except _Stale:
             continue
         raise unavailable(conn, wish, errors.SlotUnavailable)
     raise errors.Unavailable("The opening hours are being changed right now; try again.", retry_after=1)
+
+
+def _place_by_memory(conn: Connection, wish: Wish, start: int, **terms: Any) -> Appointment | None:
+    """The appointment by the hours as they were read last, in one round trip; None when that was not to be.
+
+    Then nothing has happened, and the way that reads what is true now also says why.
+    """
+    known = diaries.recall(wish.service_id, wish.staff_id) if wish.staff_id is not None else None
+    if known is None or not known[1].works_at(start, known[0].shape):
+        return None
+    try:
+        return _try(conn, *known, wish, start, **terms)
+    except _Stale:
+        return None
 
 
 def list_alternatives(conn: Connection, wish: Wish) -> list[dict[str, Any]]:
@@ -115,11 +132,11 @@ def check_time(crew: Crew, wish: Wish, start: int) -> None:
     if wish.start_at <= crew.now:
         raise errors.InThePast
     if start < crew.earliest:
-        raise errors.TooLate(f"This has to be booked {service.notice_minutes} minutes before it starts.")
+        raise _too_late(service)
     if wish.staff_id is not None and not crew.diaries:
         raise errors.ServiceNotOffered
     if crew.diaries and all(crew.is_too_far(diary, _day(diary, start)) for diary in crew.diaries):
-        raise errors.TooFarAhead(f"This can be booked {service.advance_days} days ahead.")
+        raise _too_far(service)
 
 
 def unavailable(conn: Connection, wish: Wish, refusal: type[errors.Conflict]) -> errors.Conflict:
@@ -137,7 +154,8 @@ def candidates(crew: Crew, start: int) -> Iterator[Diary]:
 
 def new_number() -> str:
     """A fresh booking number, such as BK-7Q2MXK9T."""
-    return "BK-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    bits = secrets.randbits(40)
+    return "BK-" + "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 40, 5))
 
 
 def _crew_for(conn: Connection, wish: Wish) -> Crew:
@@ -166,20 +184,21 @@ def _day(diary: Diary, start: int) -> date:
 
 
 def _try(
-    conn: Connection, crew: Crew, diary: Diary, wish: Wish, start: int, *, booking_number: str, **terms: Any
+    conn: Connection, service: Service, diary: Diary, wish: Wish, start: int, *, booking_number: str, **terms: Any
 ) -> Appointment | None:
-    """The appointment with one member of staff; None when somebody was faster. Raises _Stale.
+    """The appointment with one member of staff; None when somebody was faster. Raises _Stale, and why not.
 
-    In a transaction of its own, or a savepoint: what it locks in vain is let go before the next one is tried, so that
+    A transaction of its own, or a savepoint: what it locks in vain is let go before the next one is tried, so that
     nobody waits for two members of staff at once.
     """
-    service, claims = crew.service, claims_of(crew.service.shape, start)
+    claims = claims_of(service.shape, start)
     given = {
         "id": new_id("book"),
         "hold_id": new_id("hold"),
         "booking_number": booking_number,
         "staff_id": diary.staff_id,
         "staff_revision": diary.revision,
+        "time_zone": diary.hours.time_zone,
         "service_id": service.id,
         "service_revision": service.revision,
         "start_at": wish.start_at,
@@ -197,24 +216,38 @@ def _try(
         "hold_metadata": Jsonb({"slots": [[diary.staff_id, slot, weight] for slot, weight in claims]}),
         **terms,
     }
-    with conn.transaction() as attempt:
+    if conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
         answer = db.one(conn.execute(queries.place_appointment, given))
-        if answer["outcome"] != "placed":
-            raise psycopg.Rollback(attempt)
+    else:
+        with conn.transaction() as attempt:
+            answer = db.one(conn.execute(queries.place_appointment, given))
+            if answer["outcome"] != "placed":
+                raise psycopg.Rollback(attempt)
     match answer["outcome"]:
         case "placed":
-            return _placed(crew, diary, wish, given, answer)
+            return _placed(service, diary, wish, given, answer)
         case "stale":
             raise _Stale
         case "past":
             raise errors.InThePast
+        case "too_late":
+            raise _too_late(service)
+        case "too_far":
+            raise _too_far(service)
         case "resource_not_found":
             raise errors.StaffNotFound
     return None
 
 
-def _placed(crew: Crew, diary: Diary, wish: Wish, given: dict[str, Any], answer: dict[str, Any]) -> Appointment:
-    service = crew.service
+def _too_late(service: Service) -> errors.TooLate:
+    return errors.TooLate(f"This has to be booked {service.notice_minutes} minutes before it starts.")
+
+
+def _too_far(service: Service) -> errors.TooFarAhead:
+    return errors.TooFarAhead(f"This can be booked {service.advance_days} days ahead.")
+
+
+def _placed(service: Service, diary: Diary, wish: Wish, given: dict[str, Any], answer: dict[str, Any]) -> Appointment:
     return Appointment(
         **{name: getattr(wish, name) for name in Wish.__dataclass_fields__ if name != "staff_id"},
         id=given["id"],

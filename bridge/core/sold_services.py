@@ -8,12 +8,11 @@ from typing import Any
 
 from bridge import db, errors, sql
 from bridge.core import diaries, services
-from bridge.core.diaries import Diary
 from bridge.core.placements import candidates, new_number
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.known import Slot, Sold
-from bridge.rules.openings import SERVICE_WEIGHT, claims_of, find_starts, local_date
+from bridge.rules.openings import SERVICE_WEIGHT, claims_of
 from bridge.rules.orders import LineFacts, OrderFacts
 from bridge.rules.slots import quarter_slot, quarter_start
 
@@ -70,17 +69,11 @@ def _find_time(conn: Connection, line: LineFacts) -> Sold | None:
         return None
     # Paid is paid: neither the notice nor the clock counts, for the order may come late.
     shape = crew.service.shape
-    working = [diary for diary in crew.diaries if _works(diary, start, shape)]
+    working = [diary for diary in crew.diaries if diary.works_at(start, shape)]
     if not working:
         return None
     chosen = next(iter(candidates(crew, start)), working[0])
     return Sold(chosen.staff_id, 1, [Slot(chosen.staff_id, slot, weight) for slot, weight in claims_of(shape, start)])
-
-
-def _works(diary: Diary, start: int, shape: Any) -> bool:
-    day = local_date(diary.hours.time_zone, start)
-    starts = find_starts(diary.hours, day, shape, taken=diary.taken, closed_on=diary.closed_on)
-    return start in starts.offered
 
 
 def _make_appointment(

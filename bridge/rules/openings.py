@@ -18,6 +18,7 @@ QUARTER_MINUTES = 15
 _QUARTER_SECONDS = QUARTER_MINUTES * 60
 DAY_MINUTES = 24 * 60
 _DAY_QUARTERS = DAY_MINUTES // QUARTER_MINUTES
+_BELOW = 2 * _DAY_QUARTERS  # No start of a day reaches back further than this from its beginning.
 _FARTHEST_OFFSET = timedelta(hours=15)  # No zone is further from UTC.
 _LONGEST_DAY = timedelta(hours=26)
 
@@ -93,6 +94,13 @@ class LocalDay:
     minutes: Sequence[int]
 
     @property
+    def bits(self) -> int:
+        """Its quarter hours as bits, counted from the first."""
+        if self.is_plain:
+            return (1 << _DAY_QUARTERS) - 1
+        return _bits(self.slots, self.slots[0])
+
+    @property
     def is_plain(self) -> bool:
         """Whether it has 24 hours, each once."""
         return len(self.slots) == _DAY_QUARTERS and self.slots[-1] - self.slots[0] == _DAY_QUARTERS - 1
@@ -125,26 +133,27 @@ def find_starts(
     The whole of it, buffers included, has to fit into open time; it may run on into the next date where that is open
     without a gap. `closed_on` are dates that something else closes.
     """
-    slots = local_day(hours.time_zone, day).slots
-    if not slots:
+    today = local_day(hours.time_zone, day)
+    if not today.slots:
         return Starts((), frozenset())
-    base = slots[0] - 2 * _DAY_QUARTERS  # Below anything a start of this day reaches back to.
+    base = today.slots[0] - _BELOW
     open_bits = 0
     for near in (day - timedelta(days=1), day, day + timedelta(days=1)):
         if near not in closed_on:
             first, bits = hours.open_on(near)
             open_bits |= bits << (first - base)
-    starts = (_runs(open_bits, shape.before + shape.service + shape.after) << shape.before) & _bits(slots, base)
+    starts = (_runs(open_bits, shape.before + shape.service + shape.after) << shape.before) & (today.bits << _BELOW)
     if earliest > base:
         starts = starts >> (earliest - base) << (earliest - base)
-    whole, part = ~_bits((*taken.full, *taken.half), base), ~_bits(taken.full, base)
+    part = ~_bits(taken.full, base)
+    whole = part & ~_bits(taken.half, base)
     free = (
         starts
         & _runs(part, shape.before) << shape.before
         & _runs(whole, shape.service)
         & _runs(part, shape.after) >> shape.service
     )
-    return Starts([base + bit for bit in _positions(starts)], frozenset(base + bit for bit in _positions(free)))
+    return Starts([base + bit for bit in _positions(starts)], frozenset([base + bit for bit in _positions(free)]))
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 -- name: place_appointment
 -- One round trip. See functions/4_place_appointment.sql.
 SELECT * FROM place_appointment(
-    %(id)s, %(hold_id)s, %(booking_number)s, %(staff_id)s, %(staff_revision)s, %(service_id)s, %(service_revision)s,
+    %(id)s, %(hold_id)s, %(booking_number)s, %(staff_id)s, %(staff_revision)s, %(time_zone)s, %(service_id)s, %(service_revision)s,
     %(start_at)s, %(slots)s, %(quantities)s, %(deposit)s, %(customer_id)s, %(name)s, %(email)s, %(phone)s, %(notes)s,
     %(internal_notes)s, %(metadata)s, %(hold_metadata)s, %(term)s, %(hard_term)s, %(actor)s
 );

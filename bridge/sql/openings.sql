@@ -31,7 +31,7 @@ DELETE FROM opening_rule WHERE id = %(rule_id)s;
 
 -- name: raise_revision
 -- Waits for whoever books this member of staff right now, and is waited for by whoever comes: see staff.revision.
-UPDATE staff s SET revision = s.revision + 1
+UPDATE staff s SET revision = nextval('revision')
 FROM resource r WHERE s.id = %(staff_id)s AND r.id = s.id AND r.deleted_at IS NULL;
 
 -- name: list_booked

@@ -55,10 +55,10 @@ UPDATE service SET
     late_refund_percent = %(late_refund_percent)s,
     is_active = %(is_active)s,
     metadata = %(metadata)s,
-    revision = revision + 1,
+    revision = nextval('revision'),
     updated_at = clock_timestamp()
 WHERE id = %(id)s;
 
 -- name: delete_service
-UPDATE service SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), revision = revision + 1
+UPDATE service SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), revision = nextval('revision')
 WHERE id = %(service_id)s AND deleted_at IS NULL;

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, ValidationError, fields
 
-from schemas import availability, holds
+from schemas import appointments, availability, holds
 from schemas.quick import QuickSchema
 
 USUAL: dict[type[QuickSchema], dict[str, Any]] = {
@@ -30,6 +30,37 @@ USUAL: dict[type[QuickSchema], dict[str, Any]] = {
         "quantity": "3",
     },
 }
+USUAL |= {
+    appointments.PlaceAppointmentSchema: {
+        "service_id": "bksvc_01",
+        "staff_id": "bkstf_01",
+        "start_at": "2030-02-01T09:15:00+10:00",
+        "customer_name": "Ada",
+        "customer_email": "Ada@example.test",
+        "customer_phone": "+61 7 0000 0000",
+        "notes": "",
+        "metadata": {"chair": 2},
+    },
+    appointments.StartsQuerySchema: {"date": "2030-02-01", "service_id": "bksvc_01", "staff_id": "bkstf_01"},
+}
+STARTS = [
+    *("2030-02-01T09:15:00Z", "2030-02-01T09:15:00.000Z", "2030-02-28T23:59:59-04:30", "2030-01-31T00:00:00Z"),
+    *(
+        "2030-02-30T09:00:00Z",
+        "2030-02-01T24:00:00Z",
+        "2030-02-01T09:15Z",
+        "2030-02-01 09:15:00Z",
+        "2030-02-01T09:15:00",
+    ),
+    *(
+        "2030-13-01T09:00:00Z",
+        "2199-12-31T09:00:00Z",
+        "1999-12-31T09:00:00Z",
+        "2030-02-01T09:15:00+99:00",
+        "20300201T0915Z",
+    ),
+    *("2010-01-01T00:00:00+13:45", "2030-02-01T09:15:00z", "2030-02-01T09:15:00Z\n", "２０３０-02-01T09:15:00Z"),
+]
 DAYS = [
     *("2030-02-01", "2030-02-28", "2030-02-29", "2032-02-29", "1999-12-31", "2000-01-01", "2199-12-31", "2200-01-01"),
     *("2030-2-1", "20300201", "2030-W05-1", "2030-02-01T00:00", " 2030-02-01", "2030-02-01\n", "２０３０-02-01", ""),
@@ -97,7 +128,9 @@ def bodies(draw: st.DrawFn, schema: type[QuickSchema]) -> Any:
     for name in draw(st.sets(st.sampled_from(sorted(body)), max_size=2)):
         if name == "dates":
             body[name] = draw(st.lists(st.sampled_from(DAYS) | anything, max_size=4) | anything)
-        elif name in {"start_date", "end_date"}:
+        elif name == "start_at":
+            body[name] = draw(st.sampled_from(STARTS) | anything)
+        elif name in {"start_date", "end_date", "date"}:
             body[name] = draw(st.sampled_from(DAYS) | anything)
         elif name == "customer_email":
             body[name] = draw(st.sampled_from(EMAILS) | st.emails() | anything)

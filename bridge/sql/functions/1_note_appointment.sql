@@ -17,6 +17,8 @@ BEGIN
             'status', v_before.status, 'start_at', v_before.start_at, 'staff_id', v_before.staff_id) END,
         jsonb_build_object('status', new.status, 'start_at', new.start_at, 'staff_id', new.staff_id)
     ) RETURNING n INTO v_n;
+    -- Nobody is written to about what is only held, and announcing it is news to subscribers alone.
+    IF v_what = 'created' AND NOT EXISTS (SELECT FROM webhook) THEN RETURN NULL; END IF;
     INSERT INTO event (id, source, dedupe_key, type, queue, raw)
     VALUES (
         new_id('evt'), 'bridge', 'appointment:' || v_n, 'appointment.news',

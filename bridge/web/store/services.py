@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response
 
 from bridge import db
 from bridge.core import diaries, services
 from bridge.errors import ServiceNotFound, StaffNotFound
+from bridge.rules.openings import Starts
 from bridge.rules.slots import quarter_start
 from bridge.web.endpoints import endpoint
 from bridge.web.tags import tagged
@@ -50,22 +51,24 @@ def read_availability(query: dict[str, Any]) -> Response:
         )
     minutes = crew.service.duration_minutes
     slots = [
-        {
-            "start_at": start_at,
-            "end_at": end_at,
-            "staff_id": diary.staff_id,
-            "time_zone": diary.hours.time_zone,
-            "available": slot in starts.free,
-        }
+        slot
         for diary in crew.diaries
-        for starts in (crew.starts(diary, day),)
-        for slot in starts.offered
-        for start_at, end_at in (_written(slot, minutes),)
+        for slot in _write_slots(crew.starts(diary, day), minutes, diary.staff_id, diary.hours.time_zone)
     ]
-    return tagged(orjson.dumps({"slots": slots}))
+    return tagged(b'{"slots":[%b]}' % ",".join(slots).encode())
 
 
-@lru_cache(maxsize=65536)  # Two weeks of quarter hours for each of a few lengths: writing them is most of the work.
-def _written(slot: int, minutes: int) -> tuple[str, str]:
+def _write_slots(starts: Starts, minutes: int, staff_id: str, time_zone: str) -> Iterator[str]:
+    # As JSON at once: of fifty staff there are fifteen hundred, and neither an id nor a zone needs escaping.
+    free, taken = (
+        f',"staff_id":"{staff_id}","time_zone":"{time_zone}","available":{available}}}'
+        for available in ("true", "false")
+    )
+    for slot in starts.offered:
+        yield _written(slot, minutes) + (free if slot in starts.free else taken)
+
+
+@lru_cache(maxsize=65536)  # Two weeks of quarter hours for each of a few lengths: writing times is most of the work.
+def _written(slot: int, minutes: int) -> str:
     start = quarter_start(slot)
-    return show_instant(start), show_instant(start + timedelta(minutes=minutes))
+    return f'{{"start_at":"{show_instant(start)}","end_at":"{show_instant(start + timedelta(minutes=minutes))}"'

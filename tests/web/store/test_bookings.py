@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 
 from bridge import db, errors
 from bridge.core import appointments
+from bridge.web.store.bookings import show
+from schemas.appointments import AppointmentSchema
 from tests.conftest import JWT_SECRET
 from tests.factories import Shop, at, counters, future_day, lapse, make_appointment, make_service, make_shop, make_staff
 from tests.web.ops.rows import committed
@@ -414,3 +416,53 @@ def test_an_appointment_in_the_past_is_not_the_customers_to_cancel(client: Flask
         )
         with pytest.raises(errors.InvalidTransition, match="begun"):
             appointments.cancel_appointment(conn, made.id, actor="guest", by_customer=True)
+
+
+# -- the short way -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_booking_shown_by_hand_is_what_the_schema_shows(app: object, confirmed: bool) -> None:
+    booking = committed(make_appointment, confirmed=confirmed, metadata={"a": 1})
+
+    assert show(booking) == AppointmentSchema().dump(booking)
+
+
+def test_a_booking_by_remembered_hours_finds_out_that_they_have_changed(
+    client: FlaskClient, shop: Shop, admin: Headers
+) -> None:
+    """What was read for the first booking is out of date for each of the others."""
+    book(client, shop)
+    rule = {
+        "rule_type": "exception",
+        "specific_date": future_day().isoformat(),
+        "start_time": "18:00",
+        "end_time": "20:00",
+    }
+    client.post(f"/admin/bookings/staff/{shop.staff_id}/availability", json=rule, headers=admin)
+
+    outside, inside = book(client, shop, "11:00"), book(client, shop, "18:00")
+    client.post(
+        f"/admin/bookings/services/{shop.service_id}", json={"duration_minutes": 60, "price": 70}, headers=admin
+    )
+    longer = book(client, shop, "19:00")
+    client.post(f"/admin/bookings/services/{shop.service_id}", json={"notice_minutes": 60 * 24 * 60}, headers=admin)
+    late = book(client, shop, "18:30")
+    client.delete(f"/admin/bookings/services/{shop.service_id}", headers=admin)
+    gone = book(client, shop, "18:30")
+
+    assert outside.json["code"] == "outside_business_hours"
+    assert inside.status_code == longer.status_code == 201
+    assert longer.json["booking"]["price_amount"] == 70
+    assert longer.json["booking"]["end_at"] == at("20:00").isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert (late.json["code"], gone.json["code"]) == ("too_late", "service_not_found")
+
+
+@pytest.mark.parametrize("change", [{"time_zone": "America/New_York"}, {"is_active": False}])
+def test_what_is_changed_of_the_resource_counts_too(
+    client: FlaskClient, shop: Shop, admin: Headers, change: dict[str, Any]
+) -> None:
+    book(client, shop)
+    client.put(f"/admin/resource-booking/resources/{shop.staff_id}", json=change, headers=admin)
+
+    assert book(client, shop, "11:00").json["code"] in {"outside_business_hours", "staff_not_found"}

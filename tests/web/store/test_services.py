@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from bridge import db
-from bridge.core import appointments, services
+from bridge.core import appointments, diaries, openings, services
+from bridge.db import Connection
 from tests.factories import (
     EVERY_DAY,
     Shop,
@@ -252,6 +253,28 @@ def test_rules_that_change_are_seen_at_once(client: FlaskClient, admin: dict[str
 
     assert longer == 4
     assert walls(ask(client, shop), KATHMANDU) == ["09:00", "09:15", "09:30", "14:00"]
+
+
+def test_rules_that_were_undone_are_forgotten_with_them(client: FlaskClient) -> None:
+    """What was computed inside a transaction that came to nothing is of a revision that nobody else gets."""
+    shop = committed(make_shop, rules=hours(9, 10))
+    day = future_day()
+
+    def change(conn: Connection, opens: int) -> int:
+        openings.lock_staff(conn, shop.staff_id)
+        openings.add_rule(
+            conn, shop.staff_id, rule_type="exception", specific_date=day, opens=opens * 60, closes=opens * 60 + 30
+        )
+        crew = diaries.open_crew(conn, service_id=shop.service_id, first_day=day, last_day=day)
+        return len(crew.starts(crew.diaries[0], day).offered)
+
+    with pytest.raises(RuntimeError), db.transaction() as conn:
+        assert change(conn, 20) == 1
+        raise RuntimeError("undone")
+    with db.transaction() as conn:
+        openings.lock_staff(conn, shop.staff_id)
+
+    assert walls(ask(client, shop)) == ["09:00", "09:15", "09:30"]
 
 
 @pytest.mark.parametrize(
