@@ -2207,7 +2207,11 @@ CREATE INDEX booking_by_resource ON public.booking USING btree (resource_id, cre
 
 CREATE INDEX booking_by_slot ON public.booking USING btree (slot_no);
 
+CREATE INDEX booking_cancelled_by ON public.booking USING btree (cancelled_by) WHERE (status = ANY (ARRAY['cancelled'::public.booking_status, 'refunded'::public.booking_status]));
+
 CREATE INDEX booking_change_by_booking ON public.booking_change USING btree (booking_id, n);
+
+CREATE INDEX booking_confirmed_at ON public.booking USING btree (confirmed_at, created_at) WHERE (confirmed_at IS NOT NULL);
 
 CREATE INDEX booking_recent ON public.booking USING btree (created_at DESC, id DESC);
 
@@ -2290,6 +2294,8 @@ CREATE INDEX waitlist_entry_by_customer ON public.waitlist_entry USING btree (cu
 CREATE INDEX waitlist_entry_by_hold ON public.waitlist_entry USING btree (hold_id) WHERE (hold_id IS NOT NULL);
 
 CREATE INDEX waitlist_entry_closing ON public.waitlist_entry USING btree (closes_at) WHERE (status = 'active'::public.waitlist_status);
+
+CREATE INDEX waitlist_entry_converted ON public.waitlist_entry USING btree (id) WHERE (status = 'converted'::public.waitlist_status);
 
 CREATE INDEX waitlist_entry_listing ON public.waitlist_entry USING btree (created_at DESC, id DESC);
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from bridge import errors
 from bridge.errors import BridgeError
+from bridge.web import observe
 
 STATUS = {
     "invalid_data": 400,
@@ -42,6 +43,7 @@ def register(app: Flask) -> None:
 
 def answer_error(error: BridgeError) -> Response:
     """The contract's error body, with the status of the error's kind."""
+    observe.count_refusal(error)
     response = jsonify(type=error.kind, code=error.code, message=error.message, details=error.details)
     response.status_code = 415 if isinstance(error, errors.UnsupportedMediaType) else STATUS[error.kind]
     if isinstance(error, errors.Unavailable | errors.TooManyRequests):

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 import psycopg
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
+from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from bridge import db
-from bridge.core import audits, failures, processes
+from bridge.core import audits, failures, processes, tallies
+from bridge.core.tallies import Tally
 from bridge.errors import BridgeError
 from bridge.web.endpoints import endpoint, settings
 
@@ -26,6 +27,8 @@ from bridge.web.endpoints import endpoint, settings
 MAX_RELAY_LAG_SECONDS = 60.0
 _BROKER_TIMEOUT_SECONDS = 1.0
 _PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
+
+CANCELLERS = ("clock", "customer", "order", "staff", "system")
 
 blueprint = Blueprint("health", __name__)
 
@@ -78,6 +81,7 @@ class _DatabaseCollector(Collector):
                 queues = failures.list_queues(conn)
                 audit = audits.last_audit(conn)
                 lag = processes.relay_lag(conn)
+                tally = tallies.take_tally(conn)
         except (BridgeError, psycopg.ProgrammingError):  # The latter before the first migration.
             yield GaugeMetricFamily("bridge_database_up", "Whether the database answers.", value=0)
             return
@@ -94,11 +98,34 @@ class _DatabaseCollector(Collector):
         yield GaugeMetricFamily(
             "bridge_relay_lag_seconds", "Age of the oldest event that is due and not rung.", value=lag
         )
+        yield from _tally_metrics(tally)
         for name in ("pending", "failed", "oldest_pending_seconds"):
             gauge = GaugeMetricFamily(f"bridge_queue_{name}", f"Events: {name.replace('_', ' ')}.", labels=["queue"])
             for queue in queues:
                 gauge.add_metric([queue["name"]], float(queue[name] or 0))
             yield gauge
+
+
+def _tally_metrics(tally: Tally) -> Iterable[Metric]:
+    """What the database counts of tours, by the names their clients know."""
+    yield CounterMetricFamily("bookings_created", "Bookings of tours that were made.", value=tally.created)
+    cancelled = CounterMetricFamily("bookings_cancelled", "Bookings of tours that are cancelled.", labels=["by"])
+    # Also those that nobody has: what appears with its first count is seen one too late.
+    for who in sorted({*CANCELLERS, *tally.cancelled}):
+        cancelled.add_metric([who], tally.cancelled.get(who, 0))
+    yield cancelled
+    yield CounterMetricFamily("waitlist_conversions", "Offers that became bookings.", value=tally.conversions)
+    yield GaugeMetricFamily("bridge_waitlist_active", "Entries that wait.", value=tally.waiting)
+    yield GaugeMetricFamily(
+        "average_booking_time_seconds",
+        "From making a booking to its confirmation, on average of the last day.",
+        value=tally.booking_seconds,
+    )
+    yield GaugeMetricFamily(
+        "slot_utilization_percentage",
+        "Of the seats of the next 30 days: how many are held or sold.",
+        value=tally.utilization,
+    )
 
 
 def _audit_drift() -> int | None:

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from bridge import logs
+from bridge.errors import BlackedOut, BridgeError, InsufficientCapacity, SlotCancelled
 
 REQUESTS = Counter("bridge_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -20,6 +21,10 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3, 10),
 )
+# By the names that clients of the tours' calendar know.
+CONFLICTS = Counter("booking_conflicts_total", "Bookings refused: the departure is not to be had any more.")
+TOO_FEW = Counter("capacity_errors_total", "Bookings refused: not so many seats are left.")
+_BOOKING_ROUTES = ("/api/calendar/bookings", "/manage/")
 # What a caller makes up is counted as one: each new label value is kept for as long as the process lives.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
@@ -29,6 +34,17 @@ def register(app: Flask) -> None:
     """Watch every request of the application."""
     app.before_request(_begin)
     app.after_request(_end)
+
+
+def count_refusal(error: BridgeError) -> None:
+    """Count a booking of a tour that was refused. One that is sold out is both a conflict and too few seats."""
+    if not (request.url_rule and request.url_rule.rule.startswith(_BOOKING_ROUTES)):
+        return
+    is_too_few = isinstance(error, InsufficientCapacity)
+    if is_too_few:
+        TOO_FEW.inc()
+    if isinstance(error, SlotCancelled | BlackedOut) or (is_too_few and error.details.get("available") == 0):
+        CONFLICTS.inc()
 
 
 def _begin() -> None:

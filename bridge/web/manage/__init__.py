@@ -18,6 +18,7 @@ from marshmallow import Schema, ValidationError
 from bridge import links
 from bridge.core.booking_log import By
 from bridge.errors import BridgeError, Forbidden, InvalidData, LinkInvalid, NotFound
+from bridge.web import observe
 from bridge.web.endpoints import settings
 from bridge.web.errors import STATUS, answer_error
 from bridge.web.limits import limit_writes
@@ -116,6 +117,7 @@ def explain(error: BridgeError) -> ResponseReturnValue:
     """Say to a person what went wrong, and to a program as everywhere."""
     if wants_json():
         return answer_error(error)
+    observe.count_refusal(error)
     # From a page that is theirs they may go on.
     token = (request.view_args or {}).get("token")
     is_lost = isinstance(error, LinkInvalid) or token is None

@@ -1,0 +1,20 @@
+-- name: count_bookings
+-- For /metrics, each by an index alone: how many bookings there ever were, how they were confirmed of late, how many
+-- offers were taken, and how full what departs in the next 30 days is.
+SELECT
+    (SELECT count(*) FROM booking) AS created,
+    (SELECT count(*) FROM waitlist_entry e WHERE e.status = 'converted') AS conversions,
+    (SELECT coalesce(avg(extract(epoch FROM b.confirmed_at - b.created_at)), 0)::float8 FROM booking b
+        WHERE b.confirmed_at > now() - INTERVAL '1 day') AS booking_seconds,
+    (SELECT coalesce(100.0 * sum(c.held + c.allocated) / nullif(sum(c.max_capacity), 0), 0)::float8
+        FROM slot s JOIN capacity c ON c.resource_id = s.resource_id AND c.slot_no = s.slot_no
+        WHERE s.starts_at BETWEEN now() AND now() + INTERVAL '30 days' AND s.cancelled_at IS NULL AND s.withdrawn_at IS NULL
+    ) AS utilization;
+
+-- name: count_cancelled
+-- By whom: customer, staff, order, system, or clock (pending ones that lapsed).
+SELECT coalesce(b.cancelled_by, 'clock') AS cancelled_by, count(*) AS count FROM booking b
+WHERE b.status IN ('cancelled', 'refunded') GROUP BY 1 ORDER BY 1;
+
+-- name: count_waiting
+SELECT count(*) AS count FROM waitlist_entry e WHERE e.status = 'active';
