@@ -161,6 +161,18 @@ class Read(Scenario):
         ]
 
 
+class Month(Read):
+    """Every user looks at a month of a tour."""
+
+    def _paths(self) -> list[str]:
+        months = sorted({(int(day[:4]), int(day[5:7])) for day in self._dates})
+        return [
+            f"/api/calendar/tours/{tour}/monthly?year={year}&month={month}"
+            for tour in self._plan.resources
+            for year, month in months
+        ]
+
+
 class Revalidate(Read):
     """Every user asks again for what it has seen: If-None-Match, 304."""
 
@@ -248,6 +260,7 @@ SCENARIOS: Mapping[str, type[Scenario]] = {
     "place": Place,
     "read": Read,
     "revalidate": Revalidate,
+    "month": Month,
     "mixed": Mixed,
     "slots": Slots,
     "book": Book,

@@ -14,6 +14,7 @@ from benchmarks import client, pgbench
 from benchmarks.client import Plan, Result
 from benchmarks.crew import make_crew
 from benchmarks.stage import DAYS, PLACES, RESOURCES, Stage, Web, settle
+from benchmarks.tours import measure_tours
 
 FEW_USERS = 16  # As many as the web has threads, and as pgbench has clients.
 MANY_USERS = 100
@@ -73,6 +74,7 @@ PARTS: Mapping[str, Part] = {
     "availability": measure_availability,
     "mixed": measure_mixed,
     "appointments": measure_appointments,
+    "tours": measure_tours,
 }
 
 

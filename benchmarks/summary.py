@@ -10,6 +10,10 @@ LEAST_RATIO = {"spread": 0.28, "hot": 0.55}
 LEAST_RATE = 1500
 MOST_P95_MS = 60
 MOST_MEMORY_MB = 120
+MOST_YEAR_SECONDS = 60
+LEAST_MONTHS = 1000
+LEAST_STAFF_DAYS = 300
+LEAST_HALF_HOURS = 0.8
 
 
 class _Line(NamedTuple):
@@ -22,7 +26,13 @@ class _Line(NamedTuple):
 def show(report: dict[str, Any]) -> None:
     """Print one line per target."""
     print(f"{'median of rounds':<32}{'measured':<26}{'target':<26}")
-    for line in (*_holds(report.get("holds", {})), *_mixed(report.get("mixed", {})), *_always(report)):
+    parts = (
+        _holds(report.get("holds", {})),
+        _mixed(report.get("mixed", {})),
+        _tours(report.get("tours", {})),
+        _appointments(report.get("appointments", {})),
+    )
+    for line in (*(line for part in parts for line in part), *_always(report)):
         print(f"{line.what:<32}{line.measured:<26}{line.target:<26}{'met' if line.is_met else 'MISSED'}")
 
 
@@ -56,6 +66,26 @@ def _mixed(part: dict[str, Any]) -> list[_Line]:
         # The slower paces are for reading, not for judging.
         for name, case in [*part.items()][len(PACES) - 1 :]
         if name != "memory_mb"
+    ]
+
+
+def _tours(part: dict[str, Any]) -> list[_Line]:
+    if not part:
+        return []
+    seconds, rate = part["generate"]["seconds"], part["month"]["per_second"]
+    return [
+        _Line("a year of 1,000 schedules", f"{seconds:.0f} s", f"< {MOST_YEAR_SECONDS} s", seconds < MOST_YEAR_SECONDS),
+        _Line("a month of a tour", f"{rate:,.0f}/s", f"≥ {LEAST_MONTHS:,}/s", rate >= LEAST_MONTHS),
+    ]
+
+
+def _appointments(part: dict[str, Any]) -> list[_Line]:
+    if not part:
+        return []
+    day, ratio = part["day of 50"]["per_second"], part["half hours"]["per_second"] / part["days"]["per_second"]
+    return [
+        _Line("a day of fifty staff", f"{day:,.0f}/s", f"≥ {LEAST_STAFF_DAYS}/s", day >= LEAST_STAFF_DAYS),
+        _Line("half hours held ÷ days held", f"{ratio:.2f}", f"≥ {LEAST_HALF_HOURS}", ratio >= LEAST_HALF_HOURS),
     ]
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 import tasks
 from bridge import db
-from bridge.core import failures
+from bridge.core import departures, failures, schedules
 from bridge.errors import PlatformRefused
 from bridge.ids import new_id
 from tasks import maintenance
+from tests import waiting
 from tests.factories import counters, lapse, make_hold, make_resource
 from tests.tasks.conftest import look, purge, receive, running, stop, wait_for
 
@@ -221,3 +222,41 @@ def test_beat_and_worker_sweep_what_has_lapsed(settings, broker):
         wait_for(lambda: held(resource_id) == 0, 60)
 
         assert stop(started["beat"], signal.SIGTERM) == 0
+
+
+def test_the_horizon_is_filled_a_night_at_a_time(settings):
+    settings(booking_advance_days=10)
+    with db.transaction() as conn:
+        tour_id = waiting.make_tour(conn)
+        schedule = schedules.create_schedule(
+            conn,
+            tour_id=tour_id,
+            name="Mornings",
+            start_time=time(9),
+            duration_minutes=60,
+            recurrence="daily",
+            weekdays=[],
+            custom_rule=None,
+            max_capacity=5,
+            min_capacity=1,
+            valid_from=date.today() + timedelta(days=2),
+            valid_until=None,
+            price_override=None,
+            is_active=True,
+        )
+
+    maintenance.fill_horizon()
+    maintenance.fill_horizon()
+    first = _departures(tour_id)
+    settings(booking_advance_days=12)
+    maintenance.fill_horizon()
+
+    assert 8 <= len(first) <= 9  # It may be tomorrow already where the tour is.
+    assert len(_departures(tour_id)) == len(first) + 2
+    with db.transaction() as conn:
+        assert schedule.id not in departures.list_unfilled(conn, advance_days=12, limit=1000)
+
+
+def _departures(tour_id):
+    with db.transaction() as conn:
+        return conn.execute("SELECT slot_date FROM slot WHERE resource_id = %s", [tour_id]).fetchall()

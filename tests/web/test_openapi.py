@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import time
 from typing import Any
 
 import jsonschema_rs
@@ -20,13 +21,13 @@ from schemathesis.specs.openapi import checks
 
 from bridge import db, errors
 from bridge.config import Config
-from bridge.core import blackouts
+from bridge.core import blackouts, schedules
 from bridge.ids import new_id
 from bridge.web import create_app, health
 from bridge.web.errors import STATUS
 from tests import waiting
 from tests.databases import own_database
-from tests.factories import make_allocation, make_hold, make_reservation, make_resource
+from tests.factories import future_day, make_allocation, make_hold, make_reservation, make_resource
 from tests.web.ops.rows import make_event, make_shortfall
 
 Headers = dict[str, str]
@@ -190,13 +191,34 @@ def known(own_app: Flask) -> dict[str, str]:
 
 
 def _tours(conn: db.Connection) -> dict[str, str]:
-    """A full departure, and somebody who waits for it."""
+    """A full departure with a booking on it, and somebody who waits for it."""
     tour_id = waiting.make_tour(conn)
     slot_no = waiting.make_slot(conn, tour_id, capacity=1)
-    waiting.take(conn, tour_id, slot_no)
+    booking_id = waiting.make_booking(conn, tour_id, slot_no)
+    slot_id = waiting.slot_id_of(conn, slot_no)
+    schedule = schedules.create_schedule(
+        conn,
+        tour_id=tour_id,
+        name="Afternoons",
+        start_time=time(15),
+        duration_minutes=60,
+        recurrence="daily",
+        weekdays=[],
+        custom_rule=None,
+        max_capacity=5,
+        min_capacity=1,
+        valid_from=future_day(),
+        valid_until=None,
+        price_override=None,
+        is_active=True,
+    )
     return {
         "tour_id": tour_id,
-        "slot_id": waiting.slot_id_of(conn, slot_no),
+        "slot_id": slot_id,
+        "booking_slot_id": slot_id,
+        "new_slot_id": slot_id,
+        "schedule_id": schedule.id,
+        "booking_id": booking_id,
         "entry_id": waiting.wait(conn, tour_id).id,
     }
 
