@@ -75,19 +75,27 @@ class _Planner:
         self.result = Plan()
 
     def plan(self) -> Plan:
-        bookings = {line.id: self._own_holds(line) for line in self.facts.lines}
+        # What lines have comes first: another line that names it comes too late, wherever it stands.
+        bookings = {line.id: self._had(line) for line in self.facts.lines}
+        for line in self.facts.lines:
+            bookings[line.id] = bookings[line.id] or self._named(line)
         self._share_out(bookings)
         for line in self.facts.lines:
             self._want(line, bookings[line.id])
         self._drop_the_rest()
         return self.result
 
-    def _own_holds(self, line: LineFacts) -> list[KnownHold]:
-        """The holds a line has already, or else the ones it names and may have."""
+    def _had(self, line: LineFacts) -> list[KnownHold]:
+        """The holds a line has already."""
         had = [hold for hold in self.holds.values() if hold.order_id == self.facts.id and hold.line_item_id == line.id]
-        own = had or [hold for name in line.hold_ids if (hold := self._checked(name, line)) is not None]
-        self.used.update(hold.id for hold in own)
-        return own
+        self.used.update(hold.id for hold in had)
+        return had
+
+    def _named(self, line: LineFacts) -> list[KnownHold]:
+        """The holds a line names and may have."""
+        named = [hold for name in line.hold_ids if (hold := self._checked(name, line)) is not None]
+        self.used.update(hold.id for hold in named)
+        return named
 
     def _checked(self, name: str, line: LineFacts) -> KnownHold | None:
         hold = self.holds.get(name)

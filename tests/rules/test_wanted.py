@@ -162,3 +162,23 @@ def test_a_line_without_a_hold_wants_what_it_was_found_to_have_sold():
     assert [(wanted.quantity, wanted.is_whole) for wanted in found.wanted] == [(2, True)]
     assert unknown.wanted == []
     assert unknown.problems == ["line l1: slot slot_x does not exist"]
+
+
+def test_a_line_that_names_what_a_later_line_has_does_not_get_it():
+    hold = KnownHold(
+        id="hold_1",
+        kind="cart",
+        status="CONFIRMED",
+        is_lapsed=False,
+        resource_id="res_a",
+        quantity=1,
+        order_id="order_1",
+        line_item_id="l1",
+        claims=(KnownClaim(resource_id="res_a", slot_no=1, quantity=1, state="allocated"),),
+    )
+    lines = (LineFacts(id="l2", quantity=1, hold_ids=("hold_1",)), LineFacts(id="l1", quantity=1))
+
+    plan = plan_order(OrderFacts(source="medusa", id="order_1", lines=lines), [hold], {"res_a": "day"})
+
+    assert [(wanted.line_id, wanted.quantity, wanted.hold.id) for wanted in plan.wanted] == [("l1", 1, "hold_1")]
+    assert plan.problems == ["line l2: hold hold_1 is named by two lines, and the line does not say what was sold"]
