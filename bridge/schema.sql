@@ -901,6 +901,18 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.owe_reservation_news() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)
+    SELECT new_id('evt'), 'bridge', 'reservation.notify:' || i.booking_number, 'reservation.notify', 'bridge.outgoing',
+        new.order_id, convert_to(jsonb_build_object('booking_number', i.booking_number)::text, 'UTF8')
+    FROM reservation_item i WHERE i.hold_id = new.hold_id
+    ON CONFLICT (source, dedupe_key) DO NOTHING;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.owe_waitlist_notice(p_entry_id text, p_what text, p_once text) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -2332,6 +2344,8 @@ CREATE CONSTRAINT TRIGGER hold_is_closed AFTER UPDATE OF status ON public.hold D
 CREATE CONSTRAINT TRIGGER hold_is_placed AFTER INSERT ON public.hold DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status = 'ACTIVE'::public.hold_status) AND (new.kind <> 'order'::public.hold_kind))) EXECUTE FUNCTION public.announce_hold();
 
 CREATE TRIGGER offer_is_closed AFTER UPDATE OF status ON public.hold FOR EACH ROW WHEN (((old.kind = 'offer'::public.hold_kind) AND (new.kind = 'offer'::public.hold_kind) AND (new.status <> old.status))) EXECUTE FUNCTION public.follow_offer();
+
+CREATE TRIGGER reservation_is_paid AFTER INSERT ON public.allocation FOR EACH ROW EXECUTE FUNCTION public.owe_reservation_news();
 
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);

@@ -22,18 +22,57 @@ class BookingNumber(Text):
         super().__init__(longest=60, **kwargs)
 
 
-class ItemRequestSchema(Schema):
-    """Some dates of a resource sold by the day."""
+class ReservedPartySchema(Schema):
+    """Who comes along on a tour."""
 
-    resource_id = Text(required=True)
-    dates = fields.List(Day(), required=True, validate=Length(min=1, max=MAX_DATES))
-    quantity = BodyCount(least=1, load_default=1)
+    adults = BodyCount(data_key="adult", load_default=0)
+    children = BodyCount(data_key="child", load_default=0)
+    infants = BodyCount(data_key="infant", load_default=0)
+
+
+# What else an item of each kind may say, by the field that makes it one.
+_KINDS = {
+    "dates": {"resource_id", "quantity"},
+    "slot_id": {"resource_id", "party"},
+    "service_id": {"start_at", "staff_id"},
+}
+_REQUIRED = {"dates": {"resource_id"}, "slot_id": {"party"}, "service_id": {"start_at"}}
+
+
+class ItemRequestSchema(Schema):
+    """Dates of a resource, a party's seats on a departure (slot_id), or somebody's time (service_id)."""
+
+    resource_id = Text()
+    dates = fields.List(Day(), validate=Length(min=1, max=MAX_DATES))
+    quantity = BodyCount(least=1)
+    slot_id = Text()
+    party = fields.Nested(ReservedPartySchema)
+    service_id = Text()
+    start_at = Instant()
+    staff_id = Text(metadata={"description": "Absent: anybody."})
 
     @validates("dates")
     def check_unique(self, dates: list[date], **_kwargs: Any) -> None:
         """A date asked for twice is a mistake, not two seats."""
         if len(set(dates)) != len(dates):
             raise ValidationError("A date is given twice.")
+
+    @validates_schema
+    def check_kind(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """An item is of one kind, and says all that one needs."""
+        kinds = [name for name in _KINDS if name in data]
+        if len(kinds) != 1:
+            raise ValidationError("Give one of dates, slot_id and service_id.", kinds[1] if kinds else "dates")
+        [kind] = kinds
+        for name in sorted(_REQUIRED[kind] - set(data)):
+            raise ValidationError("Missing data for required field.", name)
+        for name in sorted(set(data) - _KINDS[kind] - {kind}):
+            raise ValidationError(f"Not with {kind}.", name)
+
+    @post_load
+    def fill(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        """Of dates, one place unless more are asked for."""
+        return {"quantity": 1, **data} if "dates" in data else data
 
 
 class ReserveSchema(Schema):
@@ -87,7 +126,16 @@ class ReservedItemSchema(Schema):
     resource_id = fields.String()
     title = fields.String()
     dates = fields.List(fields.Date())
-    quantity = fields.Integer()
+    slot_id = fields.String()
+    party = fields.Nested(ReservedPartySchema)
+    slot_date = fields.Date()
+    start_time = fields.String()
+    service_id = fields.String()
+    staff_id = fields.String()
+    start_at = Instant()
+    end_at = Instant()
+    time_zone = fields.String()
+    quantity = fields.Integer(metadata={"description": "Places or seats; 1 of somebody's time."})
     price = Money(allow_none=True, metadata={"description": "For all of it; null where the platform knows it."})
     currency_code = fields.String()
     status = fields.String(metadata={"enum": ["held", "confirmed", "short", "released", "expired", "cancelled"]})

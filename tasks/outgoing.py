@@ -14,7 +14,7 @@ from bridge.core.booking_log import By
 from bridge.core.events import Event, Status
 from bridge.errors import PlatformRefused, UnreadableEvent
 from bridge.platforms import stripe
-from tasks import appointments, bookings, event_task, settings, slot_cancellations, waitlist
+from tasks import appointments, bookings, event_task, reservations, settings, slot_cancellations, waitlist
 from tasks import payments as on_stripe
 
 Done = tuple[Status, str]
@@ -140,5 +140,6 @@ WORK: dict[str, Callable[[Event, dict[str, Any]], Done]] = {
     "appointment.remind": appointments.remind,
     "waitlist.notify": waitlist.tell,
     "slot.cancel": slot_cancellations.carry_on,
+    "reservation.notify": reservations.tell,
     "stripe.end_session": on_stripe.end_session,
 }

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from bridge.core import appointments, holds, placements, reservation_items, reservations, services, staff
 from bridge.core.appointments import Appointment
 from bridge.core.reservations import Reservation
+from bridge.core.terms import kept_terms
 from bridge.db import Connection
 from bridge.ids import new_id
 from bridge.rules.slots import day_slot
@@ -94,7 +95,10 @@ def make_reservation(
     """An open reservation of one item (`times` it, if given)."""
     asked = {"resource_id": resource_id, "dates": dates, "quantity": quantity}
     terms = reservation_items.Terms(
-        term=timedelta(minutes=15), currency_code="aud", variant_id=fields.get("variant_id")
+        term=timedelta(minutes=15),
+        currency_code="aud",
+        tours=kept_terms(),
+        variant_id=fields.get("variant_id"),
     )
     reservation, _added = reservations.add_items(
         conn,

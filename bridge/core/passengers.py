@@ -67,7 +67,7 @@ def keep_list(conn: Connection, facts: OrderFacts, line_ids: Mapping[str, str | 
     lines = {line.id: line for line in facts.lines}
     for row in conn.execute(queries.list_unlisted, {"hold_ids": list(line_ids)}).fetchall():
         line = lines.get(line_ids[row["hold_id"]] or "")
-        name = facts.customer_name or facts.email or f"Order {facts.id}"
+        name = facts.customer_name or row["customer_name"] or facts.email or f"Order {facts.id}"
         _list(conn, row, line, name=name, email=facts.email or row["customer_email"])
     if facts.is_paid_back:
         order = {"source": facts.source, "order_id": facts.id}
@@ -79,7 +79,7 @@ def list_confirmed(conn: Connection, hold_id: str) -> None:
     """Make a booking of a hold on a departure that was confirmed without one; nothing where it has one."""
     for row in conn.execute(queries.list_unlisted, {"hold_ids": [hold_id]}).fetchall():
         email = row["customer_email"]
-        _list(conn, row, None, name=email or f"Order {row['order_id']}", email=email)
+        _list(conn, row, None, name=row["customer_name"] or email or f"Order {row['order_id']}", email=email)
 
 
 def _list(conn: Connection, row: dict[str, Any], line: LineFacts | None, *, name: str, email: str | None) -> None:
@@ -113,11 +113,13 @@ def _seats(line: LineFacts, slot: dict[str, Any]) -> int:
 
 
 def _party(line: LineFacts | None, row: dict[str, Any]) -> Party:
-    """Who comes along, as the line says if that is as many as have seats; else so many adults."""
-    if line is not None and line.party is not None:
-        party = _as_party(line.party)
-        if party.seats(infants_take_seats=row["infants_take_seats"]) == row["quantity"]:
-            return party
+    """Who comes along, as reserved or as the line says, if that is as many as have seats; else so many adults."""
+    reserved = row["party"] and (row["party"]["adult"], row["party"]["child"], row["party"]["infant"])
+    for named in (reserved, line.party if line is not None else None):
+        if named is not None:
+            party = _as_party(named)
+            if party.seats(infants_take_seats=row["infants_take_seats"]) == row["quantity"]:
+                return party
     return Party(adults=row["quantity"])
 
 

@@ -76,7 +76,7 @@ def place_appointment(
     if placed := _place_by_memory(conn, wish, start, **terms):
         return placed
     for _ in range(_TRIES):
-        crew = _crew_for(conn, wish)
+        crew = crew_for(conn, wish)
         try:
             # Whoever is asked for several times over tries them one after another: see _try.
             for diary in candidates(crew, start):
@@ -158,7 +158,7 @@ def new_number() -> str:
     return "BK-" + "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 40, 5))
 
 
-def _crew_for(conn: Connection, wish: Wish) -> Crew:
+def crew_for(conn: Connection, wish: Wish) -> Crew:
     """Who could do it, by the rules and what is taken; a refusal where that is nobody. See place_appointment."""
     around = wish.start_at.date()  # In UTC: the local date is this one or beside it.
     crew = diaries.open_crew(

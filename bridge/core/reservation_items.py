@@ -1,19 +1,28 @@
-"""What an item of a reservation takes of the ledger and what it costs, whatever it is of."""
+"""What an item of a reservation takes of the ledger and what it costs: dates, a departure's seats, somebody's time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bridge import errors, sql
+from bridge.core import parties, placements, resources, slots
+from bridge.core.placements import Wish
 from bridge.core.takes import Kind, Take
+from bridge.core.terms import Terms as TourTerms
 from bridge.db import Connection
-from bridge.rules.slots import day_slots, slot_day
+from bridge.rules.openings import claims_of
+from bridge.rules.pricing import Party, price_party
+from bridge.rules.slots import day_slots, quarter_slot, quarter_start
 
 queries = sql.load("reservations")
+
+_WHOLE_CHAIR = 2  # What a member of staff's quarter hour holds: a service weighs 2, its buffer 1.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +31,7 @@ class Terms:
 
     term: timedelta
     currency_code: str
+    tours: TourTerms
     variant_id: str | None = None
 
 
@@ -30,7 +40,7 @@ class Item:
     """One item, ready to be held."""
 
     resource_id: str
-    kind: Kind = "cart"
+    kind: Kind
     takes: Sequence[Take]
     quantity: int
     title: str
@@ -40,93 +50,161 @@ class Item:
     unit_price: Decimal | None
     currency_code: str
     variant_id: str | None
+    wish: Wish | None = None  # Of somebody's time: who and when.
+    is_any: bool = False  # Anybody's would do.
 
 
 def read_items(conn: Connection, asked: Sequence[dict[str, Any]], *, terms: Terms) -> list[Item]:
-    """What each of `asked` wants, in their order. Raises ResourceNotFound, WrongGrain, PastDates, naming the item."""
-    named = sorted({item["resource_id"] for item in asked})
+    """What each of `asked` wants, in their order.
+
+    Raises what keeps one of them from being sold at all, naming it: as booking it by itself would.
+    """
+    named = sorted({item["resource_id"] for item in asked if item.get("resource_id")})
     rows = {row["id"]: row for row in conn.execute(queries.list_resources_for_items, {"resource_ids": named})}
-    return [_read_days(index, item, rows, terms) for index, item in enumerate(asked)]
+    items: list[Item] = []
+    for index, item in enumerate(asked):
+        with _naming(index, item):
+            if "slot_id" in item:
+                items.append(_read_departure(conn, item, terms))
+            elif "service_id" in item:
+                items.append(_read_service(conn, item, items, terms))
+            else:
+                items.append(_read_days(item, rows.get(item["resource_id"]), terms))
+    return items
 
 
-def _read_days(index: int, asked: dict[str, Any], resources: dict[str, Any], terms: Terms) -> Item:
+@contextmanager
+def _naming(index: int, asked: dict[str, Any]) -> Iterator[None]:
+    """Say in a refusal which item it is of."""
+    try:
+        yield
+    except errors.BridgeError as error:
+        error.message = f"items.{index}: {error.message}"
+        error.details["index"] = index
+        if isinstance(error, errors.Conflict):
+            named = {name: asked[name] for name in ("resource_id", "slot_id", "service_id") if asked.get(name)}
+            error.details["items"] = [{"index": index, **named, "reason": error.code}]
+        raise
+
+
+def _read_days(asked: dict[str, Any], resource: dict[str, Any] | None, terms: Terms) -> Item:
     """Some dates of a resource sold by the day."""
-    resource = resources.get(asked["resource_id"])
     if resource is None:
-        raise errors.ResourceNotFound(
-            f"items.{index}: There is no resource {asked['resource_id']}.",
-            index=index,
-            resource_id=asked["resource_id"],
-        )
+        raise errors.ResourceNotFound(resource_id=asked["resource_id"])
     if resource["grain"] != "day":
-        raise errors.WrongGrain(f"items.{index}: This resource is not sold by the day.", index=index)
+        raise errors.WrongGrain
     dates: list[date] = sorted(asked["dates"])
     if past := [day.isoformat() for day in dates if day < resource["today"]]:
         raise errors.PastDates(
-            f"items.{index}: The dates lie in the past: {', '.join(past)}",
-            index=index,
-            past_dates=past,
-            today=resource["today"].isoformat(),
+            f"The dates lie in the past: {', '.join(past)}", past_dates=past, today=resource["today"].isoformat()
         )
-    price = _price(resource["metadata"].get("price"))
+    metadata = resource["metadata"]
+    price = _price(metadata.get("price", resource["price_per_person"]))
     return Item(
         resource_id=resource["id"],
+        kind="cart",
         takes=[Take(resource["id"], slot, asked["quantity"]) for slot in day_slots(dates)],
         quantity=asked["quantity"],
         title=resource["name"],
         details={"dates": [day.isoformat() for day in dates]},
+        term=_term(resource["hold_minutes"], terms),
         # What is ordered of a day resource is its line's quantity, so all of its days are in the price of one.
         line_quantity=asked["quantity"],
         unit_price=None if price is None else price * len(dates),
-        **_sold_as(resource, terms),
+        currency_code=str(metadata.get("currency_code") or terms.currency_code).lower(),
+        variant_id=metadata.get("variant_id") or terms.variant_id,
     )
 
 
-def _sold_as(resource: dict[str, Any], terms: Terms) -> dict[str, Any]:
-    minutes, metadata = resource["hold_minutes"], resource["metadata"]
-    return {
-        "term": terms.term if minutes is None else timedelta(minutes=float(minutes)),
-        "currency_code": str(metadata.get("currency_code") or terms.currency_code).lower(),
-        "variant_id": metadata.get("variant_id") or terms.variant_id,
-    }
+def _read_departure(conn: Connection, asked: dict[str, Any], terms: Terms) -> Item:
+    """A party's seats on a departure of a tour: all of them together, at the tour's price."""
+    slot = slots.get_slot(conn, asked["slot_id"], window=terms.tours.window)
+    tour = resources.get_resource(conn, slot.resource_id)
+    if asked.get("resource_id") not in {None, tour.id}:
+        raise errors.SlotNotFound
+    if not tour.is_active or tour.deleted_at is not None:
+        raise errors.ResourceNotFound
+    party = Party(**asked["party"])
+    parties.check_size(party, terms.tours)
+    parties.check_open(conn, slot)
+    seats = party.seats(infants_take_seats=tour.infants_take_seats)
+    currency = terms.tours.currency_code
+    price = price_party(party, per_person=slot.price_per_person, currency=currency, rates=terms.tours.rates)
+    return Item(
+        resource_id=tour.id,
+        kind="booking",
+        takes=[Take(tour.id, slot.slot_no, seats)],
+        quantity=seats,
+        title=tour.name,
+        details={
+            "slot_id": slot.id,
+            "party": {"adult": party.adults, "child": party.children, "infant": party.infants},
+            "slot_date": slot.slot_date.isoformat(),
+            "start_time": slot.start_time.isoformat(),
+            "start_at": _shown(slot.starts_at),
+            "end_at": _shown(slot.ends_at),
+            "time_zone": slot.time_zone,
+        },
+        term=_term(tour.hold_minutes, terms),
+        # A party is ordered once, however many they are.
+        line_quantity=1,
+        unit_price=price.total_amount,
+        currency_code=currency,
+        variant_id=tour.metadata.get("variant_id") or terms.variant_id,
+    )
+
+
+def _read_service(conn: Connection, asked: dict[str, Any], before: Sequence[Item], terms: Terms) -> Item:
+    """Somebody's time: of whom was asked for, or of who is free then and not wanted by an item `before`."""
+    wish = Wish(service_id=asked["service_id"], start_at=asked["start_at"], staff_id=asked.get("staff_id"))
+    start = quarter_slot(wish.start_at)
+    if quarter_start(start) != wish.start_at:
+        raise errors.OffGrid
+    crew = placements.crew_for(conn, wish)
+    service = crew.service
+    claims = claims_of(service.shape, start)
+    wanted = Counter({(take.resource_id, take.slot_no): take.quantity for item in before for take in item.takes})
+    for diary in placements.candidates(crew, start):
+        if all(wanted[diary.staff_id, slot] + weight <= _WHOLE_CHAIR for slot, weight in claims):
+            break
+    else:
+        raise placements.unavailable(conn, wish, errors.SlotUnavailable)
+    return Item(
+        resource_id=diary.staff_id,
+        kind="appointment",
+        takes=[Take(diary.staff_id, slot, weight) for slot, weight in claims],
+        quantity=1,
+        title=service.name,
+        details={
+            "service_id": service.id,
+            "staff_id": diary.staff_id,
+            "start_at": _shown(wish.start_at),
+            "end_at": _shown(wish.start_at + timedelta(minutes=service.duration_minutes)),
+            "time_zone": diary.hours.time_zone,
+        },
+        term=_term(service.metadata.get("hold_minutes"), terms),
+        line_quantity=1,
+        unit_price=service.price,
+        currency_code=service.currency_code.lower(),
+        variant_id=service.metadata.get("variant_id") or terms.variant_id,
+        wish=Wish(service_id=service.id, start_at=wish.start_at, staff_id=diary.staff_id),
+        is_any=wish.staff_id is None,
+    )
+
+
+def _term(minutes: object, terms: Terms) -> timedelta:
+    own = _price(minutes)
+    return timedelta(minutes=float(own)) if own else terms.term
 
 
 def _price(value: object) -> Decimal | None:
-    """The price staff wrote into a resource's metadata; None where it is no amount of money."""
+    """A number that staff wrote into some metadata; None where it is none that could be an amount."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount <= 10**9 else None
 
 
-def refusal(items: Sequence[Item], short: Mapping[tuple[str, int], dict[str, Any]]) -> errors.Conflict:
-    """The refusal that says which items cannot be had, and why. `short` describes the slots that are."""
-    refused = [
-        {
-            "index": index,
-            "resource_id": item.resource_id,
-            "reason": _reason(missing),
-            **item.details,
-            "unavailable": [
-                {**_named(item, slot), "requested": slot["requested"], "available": slot["available"]}
-                for slot in missing
-            ],
-        }
-        for index, item in enumerate(items)
-        if (missing := [short[key] for take in item.takes if (key := (take.resource_id, take.slot_no)) in short])
-    ]
-    message = "; ".join(f"items.{item['index']} ({item['reason']})" for item in refused)
-    if all(item["reason"] == "blackout" for item in refused):
-        return errors.BlackedOut(f"Not available: {message}", items=refused)
-    return errors.InsufficientCapacity(f"Insufficient capacity: {message}", items=refused)
-
-
-def _reason(missing: Sequence[dict[str, Any]]) -> str:
-    """Why the first of the missing slots is not to be had, in the words of availability."""
-    reason = missing[0]["reason"]
-    return "sold_out" if reason is None else "not_open" if reason == "closed" else str(reason)
-
-
-def _named(item: Item, slot: dict[str, Any]) -> dict[str, Any]:
-    return {"date": slot_day(slot["slot_no"]).isoformat()} if "dates" in item.details else {}
+def _shown(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-
-from psycopg.types.json import Jsonb
+from zoneinfo import ZoneInfo
 
 from bridge import db, errors, sql
 from bridge.core import checkouts, holds, ledger, takes
-from bridge.core.reservation_items import Item, refusal
+from bridge.core.reservation_holds import hold_item
+from bridge.core.reservation_items import Item
+from bridge.core.reservation_refusals import refusal
 from bridge.core.takes import Take
 from bridge.db import Connection
-from bridge.ids import new_id
 
 queries = sql.load("reservations")
 
@@ -48,6 +48,14 @@ class ReservedItem:
     def amount(self) -> Decimal | None:
         """What all of it costs."""
         return None if self.unit_price is None else self.unit_price * self.line_quantity
+
+    @property
+    def when(self) -> str:
+        """When it is, as people there read it."""
+        if dates := self.details.get("dates"):
+            return str(dates[0]) if len(dates) == 1 else f"{dates[0]} to {dates[-1]}, {len(dates)} days"
+        start = datetime.fromisoformat(self.details["start_at"]).astimezone(ZoneInfo(self.details["time_zone"]))
+        return f"{start:%Y-%m-%d %H:%M} ({self.details['time_zone']})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +97,7 @@ def add_items(
         lock_open(conn, number)
         conn.execute(queries.note_email, {"booking_number": number, "customer_email": customer_email})
     _take_turn(conn, number, items)
-    added = [_hold(conn, number, item, customer_email, hard_term, actor) for item in items]
+    added = [hold_item(conn, number, item, customer_email, hard_term, actor) for item in items]
     checkouts.close(conn, number)
     extend(conn, number)
     return get_reservation(conn, number), added
@@ -144,6 +152,18 @@ def list_items(conn: Connection, booking_numbers: Sequence[str]) -> dict[str, li
     return found
 
 
+def find_order_email(conn: Connection, booking_number: str) -> str | None:
+    """Whom the order that paid for the number says it is from."""
+    row = conn.execute(queries.find_order_email, {"booking_number": booking_number}).fetchone()
+    return row["customer_email"] if row else None
+
+
+def list_bookings(conn: Connection, booking_number: str) -> dict[str, tuple[str, str]]:
+    """What the items are as bookings of their own, by their ids: ("booking" or "appointment", its id)."""
+    rows = conn.execute(queries.list_bookings_of_items, {"booking_number": booking_number})
+    return {row["hold_id"]: (row["kind"], row["id"]) for row in rows}
+
+
 def lock(conn: Connection, booking_number: str) -> str | None:
     """Take the number's turn, before any of its holds; what it is now, None where there is none."""
     if conn.execute(queries.lock_reservation, {"booking_number": booking_number}).fetchone() is None:
@@ -172,18 +192,6 @@ def extend(conn: Connection, booking_number: str, *, grace: timedelta | None = N
     return until
 
 
-def count_refused(conn: Connection, refusals: Sequence[dict[str, str]]) -> None:
-    """Count what was asked for and not had, {resource_id, reason} each, for the analytics. One statement."""
-    conn.execute(
-        queries.count_refused,
-        {
-            "resource_ids": [refusal["resource_id"] for refusal in refusals],
-            "reasons": [refusal["reason"] for refusal in refusals],
-            "share": secrets.randbelow(8),
-        },
-    )
-
-
 def _begin(conn: Connection, customer_email: str | None, hard_term: timedelta) -> str:
     number = "BK-" + "".join(secrets.choice(_LETTERS) for _ in range(_NUMBER_LENGTH))
     conn.execute(
@@ -198,9 +206,13 @@ def _take_turn(conn: Connection, booking_number: str, items: Sequence[Item]) -> 
     count = db.one(conn.execute(queries.count_items, {"booking_number": booking_number}))["n"] + len(items)
     if count > MOST_ITEMS:
         raise errors.TooManyItems(f"A reservation has at most {MOST_ITEMS} items.", most=MOST_ITEMS)
+    # The glance: what is visibly full is refused without queueing for its rows. Of somebody's time there may be no rows
+    # yet, and it has been looked at.
+    _refuse_short(conn, items, [take for item in items if item.wish is None for take in item.takes])
     wanted = [take for item in items for take in item.takes]
-    # The glance: what is visibly full is refused without queueing for its rows.
-    _refuse_short(conn, items, wanted)
+    staff = [item.resource_id for item in items if item.wish is not None]
+    if staff:
+        conn.execute(queries.lock_staff, {"staff_ids": staff})
     held = _lock_live_holds(conn, booking_number)
     slots = conn.execute(queries.list_held_slots, {"hold_ids": held})
     takes.lock_ahead(conn, [*wanted, *(Take(row["resource_id"], row["slot_no"], 0) for row in slots)])
@@ -221,47 +233,6 @@ def _refuse_short(conn: Connection, items: Sequence[Item], wanted: Sequence[Take
     short = {(slot["resource_id"], slot["slot_no"]): slot for slot in described if not slot["fits"]}
     if short:
         raise refusal(items, short)
-
-
-def _hold(
-    conn: Connection,
-    booking_number: str,
-    item: Item,
-    customer_email: str | None,
-    hard_term: timedelta,
-    actor: str,
-) -> str:
-    taken = takes.place(
-        conn,
-        item.takes,
-        kind=item.kind,
-        scope="reservation",
-        key=new_id("item"),
-        request_hash=b"",
-        resource_id=item.resource_id,
-        quantity=item.quantity,
-        customer_email=customer_email,
-        metadata={},
-        term=item.term,
-        hard_term=hard_term,
-        actor=actor,
-        booking_number=booking_number,
-    )
-    conn.execute(
-        queries.insert_item,
-        {
-            "hold_id": taken.hold_id,
-            "booking_number": booking_number,
-            "title": item.title,
-            "details": Jsonb(item.details),
-            "term": item.term,
-            "line_quantity": item.line_quantity,
-            "unit_price": item.unit_price,
-            "currency_code": item.currency_code,
-            "variant_id": item.variant_id,
-        },
-    )
-    return taken.hold_id
 
 
 def _lock_live_holds(conn: Connection, booking_number: str) -> list[str]:

@@ -13,9 +13,13 @@ SELECT h.idempotency_key AS key, b.resource_id, b.slot_no, b.seats FROM hold h J
 WHERE h.idempotency_scope = 'order' AND h.idempotency_key = ANY (%(keys)s) AND b.modified_at IS NOT NULL;
 
 -- name: list_unlisted
--- What these holds have on departures by an allocation that no booking stands for yet.
-SELECT a.hold_id, a.order_id, a.quantity, a.customer_email, k.slot_no, r.infants_take_seats
+-- What these holds have on departures by an allocation that no booking stands for yet. Of an item of a reservation we
+-- know the party ourselves.
+SELECT a.hold_id, a.order_id, a.quantity, coalesce(a.customer_email, v.customer_email) AS customer_email, k.slot_no,
+    r.infants_take_seats, i.details -> 'party' AS party, v.customer_name
 FROM allocation a
+LEFT JOIN reservation_item i ON i.hold_id = a.hold_id
+LEFT JOIN reservation v ON v.booking_number = i.booking_number
 JOIN resource r ON r.id = a.resource_id AND r.grain = 'departure'
 CROSS JOIN LATERAL (
     SELECT k.slot_no FROM claim k JOIN slot s ON s.slot_no = k.slot_no

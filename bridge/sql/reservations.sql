@@ -23,6 +23,10 @@ SELECT h.id FROM hold h WHERE h.booking_number = %(booking_number)s AND h.status
 -- name: list_held_slots
 SELECT DISTINCT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = ANY (%(hold_ids)s) AND k.state = 'held';
 
+-- name: lock_staff
+-- Their rules stay as they are until this is over. Before any capacity: the order of who changes them.
+SELECT FROM staff s WHERE s.id = ANY (%(staff_ids)s) ORDER BY s.id FOR SHARE;
+
 -- name: describe_slots
 -- What is free of each slot, by the rule of everybody. See functions/2_describe_slots.sql.
 SELECT describe_slots(%(resources)s, %(slots)s, %(quantities)s) AS slots;
@@ -92,6 +96,18 @@ ON CONFLICT (resource_id, on_date, reason, share) DO UPDATE SET n = refusal.n + 
 
 -- name: list_resources_for_items
 -- What an item of each resource is sold by. Only of resources that are for sale.
-SELECT r.id, r.name, r.grain::text AS grain, r.hold_minutes, r.metadata,
+SELECT r.id, r.name, r.grain::text AS grain, r.hold_minutes, r.metadata, r.price_per_person,
     (now() AT TIME ZONE r.time_zone)::date AS today
 FROM resource r WHERE r.id = ANY (%(resource_ids)s) AND r.is_active AND r.deleted_at IS NULL;
+
+-- name: find_order_email
+SELECT a.customer_email FROM reservation_item i JOIN allocation a ON a.hold_id = i.hold_id
+WHERE i.booking_number = %(booking_number)s AND a.customer_email IS NOT NULL
+ORDER BY a.created_at LIMIT 1;
+
+-- name: list_bookings_of_items
+SELECT i.hold_id, 'booking' AS kind, b.id FROM reservation_item i JOIN booking b ON b.hold_id = i.hold_id
+WHERE i.booking_number = %(booking_number)s AND i.dropped_at IS NULL
+UNION ALL
+SELECT i.hold_id, 'appointment', a.id FROM reservation_item i JOIN appointment a ON a.hold_id = i.hold_id
+WHERE i.booking_number = %(booking_number)s AND i.dropped_at IS NULL;

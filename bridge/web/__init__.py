@@ -16,6 +16,7 @@ from bridge.web.app import BridgeApp
 from bridge.web.calendar import blueprints as calendar
 from bridge.web.manage import appointments as guests_appointments
 from bridge.web.manage import bookings as guests_bookings
+from bridge.web.manage import reservations as guests_reservations
 from bridge.web.manage import waitlist as guests_waitlist
 from bridge.web.ops import blueprints as ops
 from bridge.web.store import blueprints as store
@@ -50,6 +51,7 @@ def create_app(config: Config) -> Flask:
     manage.KINDS["appointment"] = guests_appointments
     manage.KINDS["booking"] = guests_bookings
     manage.KINDS["waitlist"] = guests_waitlist
+    manage.KINDS["reservation"] = guests_reservations
     return app
 
 

@@ -11,13 +11,14 @@ import pytest
 
 from bridge import db, errors
 from bridge.core import audits, holds, orders, payments, reservation_items, reservations
+from bridge.core.terms import kept_terms
 from bridge.rules.orders import CheckoutFacts, LineFacts, OrderFacts
 from tests.concurrency.rush import in_transaction, rush
 from tests.factories import counters, future_day, lapse_reservation, make_reservation, make_resource
 
 # One process at a time: a rush takes half of the connections a server has.
 pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
-TERMS = reservation_items.Terms(term=timedelta(minutes=15), currency_code="aud")
+TERMS = reservation_items.Terms(term=timedelta(minutes=15), currency_code="aud", tours=kept_terms())
 HARD = timedelta(hours=2)
 CHECKOUT = {"platform": "medusa", "customer": payments.Customer(), "grace": timedelta(minutes=10)}
 ROUNDS = 1000

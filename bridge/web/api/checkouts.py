@@ -16,7 +16,6 @@ from bridge.clients.stripe import Line, Stripe
 from bridge.config import Config
 from bridge.core import checkouts, payments, reservations
 from bridge.core.payments import Checkout, Customer
-from bridge.core.reservations import ReservedItem
 from bridge.platforms.stripe import session_metadata
 from bridge.web.endpoints import endpoint, settings
 from bridge.web.limits import limit, limit_writes
@@ -29,6 +28,7 @@ blueprint.before_request(limit_writes)
 _PLATFORM_SECONDS = 8  # As long as a browser may be kept waiting for another server.
 _TURN_SECONDS = 10.0  # A little longer: somebody else may be asking for the same checkout.
 _POLL_SECONDS = 0.1
+_SOLD = ("slot_id", "party", "service_id", "start_at")
 
 
 @blueprint.post("/create-checkout-session")
@@ -119,7 +119,13 @@ def _begin_on_medusa(config: Config, checkout: Checkout, _body: dict[str, Any]) 
             "variant_id": item.variant_id,
             "quantity": item.line_quantity,
             "title": item.title,
-            "metadata": {"booking_hold_id": item.id, "resource_id": item.resource_id, "booking_number": number},
+            "metadata": {
+                "booking_hold_id": item.id,
+                "resource_id": item.resource_id,
+                "booking_number": number,
+                # What was sold, should the hold be gone when the order comes.
+                **{name: item.details[name] for name in _SOLD if name in item.details},
+            },
         }
         # Without a price of ours the product's own goes.
         | ({} if item.unit_price is None else {"unit_price": float(item.unit_price)})
@@ -140,7 +146,7 @@ def _begin_on_stripe(config: Config, checkout: Checkout, body: dict[str, Any]) -
         lines=[
             Line(
                 title=item.title,
-                description=_describe(item),
+                description=item.when,
                 quantity=item.line_quantity,
                 unit_price=item.unit_price,
             )
@@ -160,11 +166,6 @@ def _begin_on_stripe(config: Config, checkout: Checkout, body: dict[str, Any]) -
 
 
 _BEGIN = {"medusa": _begin_on_medusa, "stripe": _begin_on_stripe}
-
-
-def _describe(item: ReservedItem) -> str:
-    dates = item.details.get("dates") or []
-    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}, {len(dates)} days" if dates else ""
 
 
 def _show(checkout: Checkout, platform: str) -> dict[str, Any]:

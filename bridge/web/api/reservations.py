@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from bridge import db, errors
 from bridge.config import Config
-from bridge.core import reservation_items, reservations
+from bridge.core import reservation_items, reservation_refusals, reservations, terms
 from bridge.core.reservation_items import Terms
 from bridge.core.reservations import Reservation
 from bridge.web import auth
@@ -27,6 +27,8 @@ ASKED = Counter("bridge_reservation_adds_total", "Additions to reservations, by 
 blueprint = Blueprint("api_reservations", __name__, url_prefix="/api")
 blueprint.before_request(limit_writes)
 
+_TRIES = 4  # Where anybody's time would do, and somebody else had theirs first.
+
 
 @blueprint.post("/reserve-availability")
 @endpoint(
@@ -37,8 +39,13 @@ blueprint.before_request(limit_writes)
         errors.ReservationClosed,
         errors.ResourceNotFound,
         errors.PastDates,
+        errors.SlotNotFound,
+        errors.ServiceNotFound,
         errors.InsufficientCapacity,
         errors.BlackedOut,
+        errors.SlotCancelled,
+        errors.SlotUnavailable,
+        errors.OutsideBusinessHours,
         errors.TooManyItems,
         errors.TooManyRequests,
     ),
@@ -48,19 +55,10 @@ def reserve_availability(body: dict[str, Any]) -> Any:
     """Hold items under one booking number, all or none. What is added starts the time of all of them again."""
     if body["customer_email"]:
         limit("email", body["customer_email"])
-    config = settings()
-    with db.transaction() as conn:
-        items = reservation_items.read_items(conn, body["items"], terms=_terms(config))
-        reservation, added = reservations.add_items(
-            conn,
-            items,
-            booking_number=body["booking_number"],
-            customer_email=body["customer_email"],
-            hard_term=timedelta(minutes=float(config.hold_max_minutes)),
-            actor=auth.actor(),
-        )
-    ASKED.labels("held").inc()
-    return show(reservation) | {"added": added}, 201
+    for _ in range(_TRIES - 1):
+        with suppress(_SomebodyWasFaster):
+            return _add(body)
+    return _add(body, is_last=True)
 
 
 @blueprint.get("/reservations/<booking_number>")
@@ -87,15 +85,40 @@ def drop_item(booking_number: str, item_id: str) -> Any:
         return show(reservations.drop_item(conn, booking_number, item_id, actor=auth.actor()))
 
 
-@blueprint.errorhandler(errors.InsufficientCapacity)
-@blueprint.errorhandler(errors.BlackedOut)
-def count_refused(error: errors.BridgeError) -> Response:
+@blueprint.errorhandler(errors.Conflict)
+def count_refused(error: errors.Conflict) -> Response:
     """Count what could not be had. Here, where the transaction that was refused is over."""
     ASKED.labels(error.code).inc()
     # The answer is the refusal, whether it can be counted or not.
-    with contextlib.suppress(errors.Unavailable), db.statement() as conn:
-        reservations.count_refused(conn, error.details.get("items", []))
+    with suppress(errors.Unavailable), db.statement() as conn:
+        reservation_refusals.count(conn, error.details.get("items", []))
     return answer_error(error)
+
+
+class _SomebodyWasFaster(Exception):
+    """Whoever was chosen where anybody would do has been taken meanwhile; there may be others."""
+
+
+def _add(body: dict[str, Any], *, is_last: bool = False) -> Any:
+    config = settings()
+    # In a savepoint: under an Idempotency-Key the transaction is that of the kept answer.
+    with db.transaction() as conn, conn.transaction():
+        items = reservation_items.read_items(conn, body["items"], terms=_terms(config))
+        try:
+            reservation, added = reservations.add_items(
+                conn,
+                items,
+                booking_number=body["booking_number"],
+                customer_email=body["customer_email"],
+                hard_term=timedelta(minutes=float(config.hold_max_minutes)),
+                actor=auth.actor(),
+            )
+        except errors.InsufficientCapacity as error:
+            if is_last or not all(items[refused["index"]].is_any for refused in error.details["items"]):
+                raise
+            raise _SomebodyWasFaster from error
+    ASKED.labels("held").inc()
+    return show(reservation) | {"added": added}, 201
 
 
 def show(reservation: Reservation) -> dict[str, Any]:
@@ -127,5 +150,6 @@ def _terms(config: Config) -> Terms:
     return Terms(
         term=timedelta(minutes=float(config.reservation_minutes)),
         currency_code=config.default_currency,
+        tours=terms.terms_of(config),
         variant_id=config.medusa_variant_id or None,
     )

@@ -451,7 +451,8 @@ def test_the_sweeper_alone_gives_everything_back(client: FlaskClient, reserve: A
     [
         ({"items": []}, "items"),
         ({"items": None}, "items"),
-        ({"items": [{}]}, "items.0.resource_id"),
+        ({"items": [{}]}, "items.0.dates"),
+        ({"items": [{"dates": ["2027-01-01"]}]}, "items.0.resource_id"),
         ({"items": [{"resource_id": "r", "dates": []}]}, "items.0.dates"),
         ({"items": [{"resource_id": "r", "dates": ["2026-02-30"]}]}, "items.0.dates.0"),
         ({"items": [{"resource_id": "r", "dates": ["2027-01-01", "2027-01-01"]}]}, "items.0.dates"),
