@@ -136,6 +136,8 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "reconcile_orders": {"task": "tasks.maintenance.reconcile_orders", "schedule": 60.0, "options": _options},
     # Up to 200 orders a turn: 10,000 bookings ahead are compared all round in four hours, by 2,900 calls a day.
     "compare_orders": {"task": "tasks.maintenance.compare_orders", "schedule": 300.0, "options": _options},
+    # Hourly, though a day is added only nightly: each zone has its own night.
+    "fill_horizon": {"task": "tasks.maintenance.fill_horizon", "schedule": 3600.0, "options": _options},
     # Hourly, not daily: a beat that is started anew every day would never get there, and little at a time locks little.
     "purge_old": {"task": "tasks.maintenance.purge_old", "schedule": 3600.0, "options": _options},
 }

@@ -14,7 +14,7 @@ import structlog
 
 from bridge import db
 from bridge.clients.medusa import MAX_IDS, Medusa
-from bridge.core import audits, comparisons, events, failures, holds, idempotency, offers, reminders, travel
+from bridge.core import audits, comparisons, departures, events, failures, holds, idempotency, offers, reminders, travel
 from bridge.core.events import MAINTENANCE, Receipt
 from bridge.core.offers import Rule
 from bridge.errors import BridgeError, PlatformRefused, UnreadableEvent
@@ -76,6 +76,25 @@ def follow_travel() -> None:
     if before:
         _repeat(lambda conn, limit: travel.owe_reminders(conn, before=before, limit=limit))
     _repeat(travel.complete_bookings)
+
+
+@upkeep
+def fill_horizon() -> None:
+    """Make the departures that schedules have up to BOOKING_ADVANCE_DAYS from today, one schedule after another."""
+    days = settings().booking_advance_days
+    deadline = time.monotonic() + BUDGET_SECONDS
+    with db.statement() as conn:
+        schedule_ids = departures.list_unfilled(conn, advance_days=days, limit=BATCH)
+    # Those that reach least far come first, so that stopping here and there loses nothing.
+    for schedule_id in schedule_ids:
+        if time.monotonic() > deadline:
+            return
+        try:
+            with db.transaction() as conn:
+                departures.fill(conn, schedule_id, advance_days=days)
+        except BridgeError as error:
+            # One that is being changed this moment keeps no other waiting.
+            log.warning("a schedule could not be filled", schedule_id=schedule_id, error_code=error.code)
 
 
 @upkeep

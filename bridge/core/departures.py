@@ -89,12 +89,15 @@ def adapt(conn: Connection, schedule: Schedule) -> Effect:
         numbers = [slot["slot_no"] for slot in gone]
         conn.execute(queries.withdraw_slots, {"resource_id": schedule.resource_id, "slots": numbers})
     created = _generate(conn, schedule, first, last).created if schedule.is_active else 0
+    overbooked = _update(conn, schedule, stays) if stays else []
+    if stays:
+        offers.offer_opened(conn, tour_id=schedule.resource_id, starts_on=first, ends_on=last)
     return Effect(
         created=created,
         updated=len(stays),
         withdrawn=sum(1 for slot in gone if not slot["seats"]),
         kept=[slot for slot in gone if slot["seats"]],
-        overbooked=_update(conn, schedule, stays) if stays else [],
+        overbooked=overbooked,
     )
 
 
@@ -106,6 +109,9 @@ def _generate(conn: Connection, schedule: Schedule, start_date: date, end_date: 
     today = _today(conn, schedule)
     wanted = [day for day in days if day >= today and day not in closed]
     made = _insert(conn, schedule, wanted) if wanted else []
+    if made:
+        # Who waits for that date comes first: the public does not see the seats in between.
+        offers.offer_opened(conn, tour_id=schedule.resource_id, starts_on=start_date, ends_on=end_date)
     blacked_out = sum(1 for day in days if day in closed)
     skipped = len(days) - blacked_out - len(made)
     return Generated(created=len(made), skipped=skipped, blacked_out=blacked_out, slots=made)
