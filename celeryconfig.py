@@ -62,6 +62,7 @@ task_time_limit = 60
 
 # -- workers -----------------------------------------------------------------------------------------------------------
 
+worker_consumer = "tasks.quorum_queues:Consumer"
 worker_pool = "prefork"  # A task may block, crash or leak; threads would share all three.
 # Tasks take milliseconds: with one message at a time each would wait for the broker's round trip. More than a few
 # would lie about in a worker that is stuck.

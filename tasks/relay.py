@@ -14,7 +14,7 @@ from bridge.config import Config
 from bridge.core import deliveries, events
 from bridge.core.events import EVENTS, OUTGOING, WEBHOOKS
 from bridge.errors import Unavailable
-from tasks import celery, configure, webhooks
+from tasks import celery, configure, quorum_queues, webhooks
 from tasks.presence import Presence
 
 POLL_SECONDS = 0.1  # How long an event waits at most before it is rung; asking costs a third of a millisecond.
@@ -120,6 +120,7 @@ class Relay:
         connection.transport_options = {**connection.transport_options, **once}
         try:
             connection.ensure_connection(**once)
+            quorum_queues.mend(connection, [celery.amqp.queues[name] for name in TASKS])
             self._producer = celery.amqp.Producer(connection.default_channel)
         except Exception:
             connection.release()
