@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 from bridge import db
+from bridge.core import departures, schedules
+from bridge.db import Connection
 from bridge.rules.slots import day_slot
 
 DAYS = 180
+DAYS_OF_DEPARTURES = 90  # As far as BOOKING_ADVANCE_DAYS reaches; beat goes on from there.
+CRUISE = "res_demo_harbour_cruise"  # Sold by the seat: see docs/tours.md.
 # (id, type, name, places a day). Fixed ids, so that a second load finds them and the README can name them.
 CATALOGUE = (
     ("res_demo_kgari_day_tour", "TOUR", "K'gari one-day 4WD tour", 8),
@@ -33,4 +37,32 @@ def load(database_url: str, *, time_zone: str = "Australia/Brisbane") -> bool:
                 " ON CONFLICT DO NOTHING",
                 [resource_id, capacity, day_slot(first), day_slot(first) + DAYS],
             )
-        return made > 0
+        return made + _load_cruise(connection, time_zone) > 0
+
+
+def _load_cruise(connection: Connection, time_zone: str) -> int:
+    """A tour that departs every day at nine, where there is none yet; how many were made."""
+    made = connection.execute(
+        "INSERT INTO resource (id, type, name, time_zone, price_per_person) VALUES (%s, 'TOUR', %s, %s, 75)"
+        " ON CONFLICT DO NOTHING",
+        [CRUISE, "Harbour cruise", time_zone],
+    ).rowcount
+    if made:
+        schedule = schedules.create_schedule(
+            connection,
+            tour_id=CRUISE,
+            name="Mornings",
+            start_time=time(9),
+            duration_minutes=180,
+            recurrence="daily",
+            weekdays=[],
+            custom_rule=None,
+            max_capacity=12,
+            min_capacity=2,
+            valid_from=date.today(),
+            valid_until=None,
+            price_override=None,
+            is_active=True,
+        )
+        departures.fill(connection, schedule.id, advance_days=DAYS_OF_DEPARTURES)
+    return made

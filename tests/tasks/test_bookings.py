@@ -8,8 +8,9 @@ import pytest
 from icalendar import Calendar
 
 from bridge import db
-from bridge.core import bookings, holds, slot_cancellations, travel
+from bridge.core import bookings, holds, slot_cancellations, travel, waitlist, webhooks
 from bridge.ids import new_id
+from schemas.announcements import dump_announcement
 from tasks.maintenance import follow_travel, tend_waitlist
 from tasks.outgoing import do_work
 from tests.tasks.conftest import look
@@ -295,3 +296,27 @@ def test_settings_that_change_are_followed_by_the_next_turn(settings):
     assert by_hand == ["active"]
     with db.transaction() as conn:
         assert statuses(conn, entry) == ["notified"]
+
+
+def test_subscribers_hear_of_the_queue(letters):
+    with db.transaction() as conn:
+        webhooks.create_webhook(
+            conn, url="https://example.test/hook", types=["waitlist.*"], actor="tests", allow_private=True
+        )
+        tour_id = make_tour(conn)
+        held = take(conn, tour_id, make_slot(conn, tour_id, capacity=1))
+        entry = wait(conn, tour_id)
+        holds.release_hold(conn, held, actor="tests")
+    work_off("waitlist.notify")
+    with db.transaction() as conn:
+        waitlist.leave(conn, entry.id, actor="tests")
+    work_off("waitlist.notify")
+
+    with db.transaction() as conn:
+        rows = conn.execute(
+            "SELECT type, data FROM announcement WHERE data ->> 'id' = %s ORDER BY n", [entry.id]
+        ).fetchall()
+    assert [row["type"] for row in rows] == ["waitlist.joined", "waitlist.offered", "waitlist.left"]
+    for row in rows:
+        told = dump_announcement(type=row["type"], timestamp=datetime.now(UTC), data=row["data"])
+        assert told["data"]["customer_email"] == entry.customer_email
