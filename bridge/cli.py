@@ -161,7 +161,7 @@ def _person() -> str:
 @main.command()
 @_with_database
 def demo(config: Config) -> None:
-    """Load the demo catalogue: three tours, a vehicle, a guide. Does nothing the second time."""
+    """Load the demo catalogue: three tours, a vehicle, a guide, a barber. Does nothing the second time."""
     from bridge import demo as catalogue  # noqa: PLC0415  # only for this command
 
     loaded = catalogue.load(config.database_url)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, time, timedelta
+from decimal import Decimal
 
 from bridge import db
-from bridge.core import departures, schedules
+from bridge.core import departures, schedules, services, staff
 from bridge.db import Connection
 from bridge.rules.slots import day_slot
 
@@ -37,7 +38,7 @@ def load(database_url: str, *, time_zone: str = "Australia/Brisbane") -> bool:
                 " ON CONFLICT DO NOTHING",
                 [resource_id, capacity, day_slot(first), day_slot(first) + DAYS],
             )
-        return made + _load_cruise(connection, time_zone) > 0
+        return made + _load_cruise(connection, time_zone) + _open_barbershop(connection, time_zone) > 0
 
 
 def _load_cruise(connection: Connection, time_zone: str) -> int:
@@ -66,3 +67,28 @@ def _load_cruise(connection: Connection, time_zone: str) -> int:
         )
         departures.fill(connection, schedule.id, advance_days=DAYS_OF_DEPARTURES)
     return made
+
+
+def _open_barbershop(connection: Connection, time_zone: str) -> int:
+    """A service, and a barber who does it, where nobody does anything yet; how many were made."""
+    if connection.execute("SELECT FROM staff LIMIT 1").rowcount:
+        return 0
+    service_id = services.create_service(
+        connection,
+        name="Haircut",
+        description="With a wash before it.",
+        duration_minutes=30,
+        buffer_minutes=10,
+        price=Decimal(40),
+        currency_code="aud",
+        deposit_type="percent",
+        deposit_value=Decimal(25),
+        payment_modes_allowed=["pay_in_store", "deposit", "full"],
+    ).id
+    # Weekdays with a break for lunch, and Saturday mornings.
+    week = [(day, opens, closes) for day in range(5) for opens, closes in ((9, 12), (13, 17))]
+    rules = [
+        {"day_of_week": day, "opens": opens * 60, "closes": closes * 60} for day, opens, closes in (*week, (5, 9, 13))
+    ]
+    staff.create_member(connection, name="Sam the barber", time_zone=time_zone, service_ids=[service_id], rules=rules)
+    return 1

@@ -212,7 +212,7 @@ def test_the_demo_catalogue_is_loaded_once(own: str) -> None:
     assert again.output == "The demo catalogue is there already.\n"
     with db.transaction() as conn:
         rows = conn.execute("SELECT type::text, count(*) FROM resource GROUP BY 1 ORDER BY 1").fetchall()
-    assert {row["type"]: row["count"] for row in rows} == {"GUIDE": 1, "TOUR": 3, "VEHICLE": 1}
+    assert {row["type"]: row["count"] for row in rows} == {"GUIDE": 1, "STAFF": 1, "TOUR": 3, "VEHICLE": 1}
 
 
 # -- send --------------------------------------------------------------------------------------------------------------
