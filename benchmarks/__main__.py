@@ -24,6 +24,7 @@ CEILING_SECONDS = 2
 def main() -> int:
     """Run the parts asked for. The exit code is 1 when anything was answered as it should not be."""
     options = _options()
+    measures = {name: getattr(options, name) for name in ("seconds", "rounds", "count")}
     report: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
     with stage() as ground:
         report["versions"] = _versions(ground)
@@ -35,7 +36,7 @@ def main() -> int:
         for name in options.only:
             # Each part has a web of its own: what one leaves in memory is not the next one's.
             with web(ground.database_url) as served:
-                report[name] = parts.PARTS[name](ground, served, seconds=options.seconds, rounds=options.rounds)
+                report[name] = parts.PARTS[name](ground, served, **measures)
                 report[name]["memory_mb"] = served.memory_mb()
         report["audit_findings"] = _audit(ground)
     summary.show(report)
@@ -54,6 +55,7 @@ def _options() -> Namespace:
     )
     parser.add_argument("--seconds", type=float, default=5, metavar="N", help="how long each load lasts")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each load is repeated")
+    parser.add_argument("--count", type=int, default=2000, metavar="N", help="how many events a worker is given")
     parser.add_argument(
         "--only", type=_names, default=",".join(parts.PARTS), metavar="PART[,PART]", help="which parts to run"
     )

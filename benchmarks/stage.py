@@ -30,7 +30,7 @@ from bridge.rules.slots import day_slot
 RESOURCES = 10
 DAYS = 100  # Times RESOURCES: the slots of the spread load.
 PLACES = 1_000_000  # A slot never fills up: what is measured is taking, not refusing.
-NO_BROKER = "redis://127.0.0.1:9/0"  # The web needs none, so none is started.
+NO_BROKER = "redis://127.0.0.1:9/0"  # The web needs none.
 START_SECONDS = 30
 # So much that nobody is refused, counted all the same.
 RATE_LIMITS = "10000000/minute"
@@ -38,9 +38,10 @@ RATE_LIMITS = "10000000/minute"
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A migrated database with a catalogue, and the key of a system."""
+    """A migrated database with a catalogue, the broker beside it, and the key of a system."""
 
     database_url: str
+    broker_url: str
     resources: Sequence[str]
     first_date: date
     api_key: str
@@ -52,6 +53,7 @@ class Web:
 
     port: int
     process: subprocess.Popen[bytes]
+    webhook_secret: str
 
     def memory_mb(self) -> dict[str, float]:
         """Resident megabytes of the process that starts the others, and of each that answers."""
@@ -71,61 +73,87 @@ class Web:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """A database of our own: on an embedded server that ends with us, or on the one DATABASE_URL names."""
-    with _server() as server_url, _database(server_url) as url:
+    """A database of our own and a broker: on embedded servers, or where DATABASE_URL and BROKER_URL say."""
+    with _servers() as (server_url, broker_url), database(server_url) as url:
         db.migrate(url)
         first = date.today() + timedelta(days=30)
         resources = [f"res_bench_{n}" for n in range(RESOURCES)]
         with db.connect(url) as conn:
             for resource_id in resources:
-                conn.execute(
-                    "INSERT INTO resource (id, type, name, time_zone) VALUES (%s, 'TOUR', 'A tour', %s)",
-                    [resource_id, "Australia/Brisbane"],
-                )
-                conn.execute(
-                    "INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity)"
-                    " SELECT %s, n, DATE '1970-01-01' + n, %s FROM generate_series(%s::int, %s::int) AS n",
-                    [resource_id, PLACES, day_slot(first), day_slot(first) + DAYS - 1],
-                )
-            _key, secret = keys.create_key(conn, name="benchmarks", scopes=["system"])
+                open_resource(conn, resource_id, first)
+            _key, secret = keys.create_key(conn, name="benchmarks", scopes=["system", "ops"])
             conn.execute("ANALYZE resource, capacity")
-        yield Stage(database_url=url, resources=resources, first_date=first, api_key=secret)
+        yield Stage(database_url=url, broker_url=broker_url, resources=resources, first_date=first, api_key=secret)
+
+
+def open_resource(
+    conn: db.Connection, resource_id: str, first: date, *, places: int = PLACES, days: int = DAYS
+) -> None:
+    """Put a resource on sale for so many days."""
+    conn.execute(
+        "INSERT INTO resource (id, type, name, time_zone) VALUES (%s, 'TOUR', 'A tour', %s)",
+        [resource_id, "Australia/Brisbane"],
+    )
+    conn.execute(
+        "INSERT INTO capacity (resource_id, slot_no, on_date, max_capacity)"
+        " SELECT %s, n, DATE '1970-01-01' + n, %s FROM generate_series(%s::int, %s::int) AS n",
+        [resource_id, places, day_slot(first), day_slot(first) + days - 1],
+    )
 
 
 @contextmanager
-def web(database_url: str) -> Iterator[Web]:
-    """`python -m bridge web` with everything on: validation, limits, metrics, one log line a request into a file."""
-    with tempfile.TemporaryDirectory(prefix="bridge-bench-web-") as folder, _free_port() as port:
-        settings = {
-            "DATABASE_URL": database_url,
-            "BROKER_URL": NO_BROKER,
-            "PORT": str(port),
-            "BRIDGE_DATA_DIR": folder,
-            "RATE_LIMITS": RATE_LIMITS,
-            "LOG_LEVEL": "info",
-            "ADMIN_API_KEY": "bk_" + secrets.token_urlsafe(32),
-            "SECRET_KEY": secrets.token_urlsafe(32),
-            "WEBHOOK_SECRETS": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
-        }
-        with (Path(folder) / "web.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bridge", "web"],
-                cwd=Path(__file__).parents[1],
-                env={**os.environ, **settings},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            _wait_until_it_answers(process, port, Path(folder) / "web.log")
-            yield Web(port, process)
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def web(
+    database_url: str, *, host: str = "127.0.0.1", port: int = 0, prefix: Sequence[str] = (), **settings: str
+) -> Iterator[Web]:
+    """`python -m bridge web` with everything on: validation, limits, metrics, one log line a request into a file.
+
+    `prefix` is a command that runs it somewhere else; `settings` are those it has besides.
+    """
+    secret = settings.pop("WEBHOOK_SECRETS", new_webhook_secret())
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-web-") as folder, _free_port(port) as chosen:
+        own = {"HOST": host, "PORT": str(chosen), "WEBHOOK_SECRETS": secret, "BROKER_URL": NO_BROKER} | settings
+        with program("web", database_url, Path(folder), prefix=prefix, **own) as process:
+            _wait_until_it_answers(process, host, chosen, Path(folder) / "web.log")
+            yield Web(chosen, process, secret)
+
+
+@contextmanager
+def program(
+    name: str, database_url: str, folder: Path, *, prefix: Sequence[str] = (), **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m bridge <name>`, or a module of ours by its full name, until the end; what it says is in the folder."""
+    own = {
+        "DATABASE_URL": database_url,
+        "BRIDGE_DATA_DIR": str(folder),
+        "RATE_LIMITS": RATE_LIMITS,
+        "LOG_LEVEL": "info",
+        "ADMIN_API_KEY": "bk_" + secrets.token_urlsafe(32),
+        "SECRET_KEY": secrets.token_urlsafe(32),
+    }
+    argv = ["-m", name] if "." in name else ["-m", "bridge", name]
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*prefix, sys.executable, *argv],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, **own, **settings},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(15)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def new_webhook_secret() -> str:
+    """A secret as a platform would share it with us."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
 def settle(database_url: str) -> None:
@@ -137,20 +165,8 @@ def settle(database_url: str) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
-    if url := os.environ.get("DATABASE_URL"):
-        yield url
-        return
-    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
-        # As root the server runs as another user, who must reach its files.
-        Path(folder).chmod(0o755)
-        config = Config.from_env({"BRIDGE_DATA_DIR": folder, "BROKER_URL": NO_BROKER})
-        with embedded.servers(config) as urls:
-            yield urls.database_url
-
-
-@contextmanager
-def _database(server_url: str) -> Iterator[str]:
+def database(server_url: str) -> Iterator[str]:
+    """A database that is dropped at the end."""
     name = f"bridge_bench_{uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -162,16 +178,27 @@ def _database(server_url: str) -> Iterator[str]:
 
 
 @contextmanager
-def _free_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+def _servers() -> Iterator[tuple[str, str]]:
+    named = {name: url for name in ("DATABASE_URL", "BROKER_URL") if (url := os.environ.get(name))}
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
+        # As root the servers run as another user, who must reach their files.
+        Path(folder).chmod(0o755)
+        config = Config.from_env({"BRIDGE_DATA_DIR": folder, **named})
+        with embedded.servers(config) as urls:
+            yield urls.database_url, urls.broker_url
+
+
+@contextmanager
+def _free_port(wanted: int) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", wanted)) as probe:
         port = int(probe.getsockname()[1])
     yield port
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as connection:
+        with suppress(OSError), socket.create_connection((host, port), 2) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
             if connection.recv(4096).startswith(b"HTTP/1.1 200"):
                 time.sleep(1)  # The other process may still be importing.

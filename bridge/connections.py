@@ -35,27 +35,36 @@ class Connection(psycopg.Connection[DictRow]):
         self._transformer = Transformer(self)
 
     def fetch(self, query: str, values: Mapping[str, Any]) -> list[DictRow]:
-        """What `execute(query, values).fetchall()` answers, at half its cost where no transaction is open.
+        """What `execute(query, values).fetchall()` answers, at half its cost; nothing where the query has no rows.
 
         psycopg's cursor finds out anew each time what the query, its parameters and its rows look like, in Python.
         Here that is done once, and all of a round trip is one call that does not hold the interpreter: 60 to 90 µs
-        less of a processor for each statement, of some 600 that placing a hold took. It cannot be interrupted by a
-        signal, so it is for the web, where nobody sends one; the timeouts of the server bound it.
+        less of a processor for each statement, of some 600 that placing a hold took. No signal interrupts it: the
+        timeouts of the server bound how long it takes.
         """
-        if self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
-            return self.execute(query, values).fetchall()
+        is_idle = self.pgconn.transaction_status == pq.TransactionStatus.IDLE
         try:
             return self._fetch(query, values)
         except errors.InvalidSqlStatementName:
-            # psycopg deallocates all that is prepared after each rollback. Nothing was executed yet.
+            # Somebody deallocated it. In a transaction this has aborted it; outside, nothing was executed yet.
             self._prepared_queries.clear()
+            if not is_idle:
+                raise
             return self._fetch(query, values)
+
+    def _deallocate(self, name: bytes | None) -> Any:
+        # psycopg's way of forgetting what is prepared, all of it after each rollback: ours is forgotten with it.
+        if name is None:
+            self._prepared_queries.clear()
+        return super()._deallocate(name)
 
     def _fetch(self, query: str, values: Mapping[str, Any]) -> list[DictRow]:
         prepared = self._prepared_queries.get(query) or self._prepare(query)
         # As text, whose types the server infers from the query: a test prepares each of ours that way.
         written = self._transformer.dump_sequence([values[name] for name in prepared.parameters], prepared.formats)
         result = self._checked(self.pgconn.exec_prepared(prepared.name, written))  # type: ignore[arg-type]  # None is NULL; psycopg's own annotation leaves it out
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            return []
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, prepared.make_row)
 

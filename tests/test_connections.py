@@ -87,6 +87,21 @@ def test_it_goes_on_after_a_rollback(fresh: db.Connection) -> None:
     assert fresh.fetch(second, {"n": 2}) == [{"n": 3}]
 
 
+def test_a_rollback_to_a_savepoint_in_a_transaction_is_gone_on_after(fresh: db.Connection) -> None:
+    query = "SELECT %(n)s::integer AS n"
+    with fresh.transaction():
+        fresh.execute("SELECT %s", [1])
+        fresh.fetch(query, {"n": 1})
+        with pytest.raises(psycopg.errors.DivisionByZero), fresh.transaction():
+            fresh.fetch("SELECT 1 / %(n)s::integer AS part", {"n": 0})
+
+        assert fresh.fetch(query, {"n": 2}) == [{"n": 2}]
+
+
+def test_what_has_no_rows_answers_none(fresh: db.Connection) -> None:
+    assert fresh.fetch("UPDATE ops_user SET name = name WHERE name = %(name)s", {"name": "nobody"}) == []
+
+
 def test_in_a_transaction_it_is_part_of_it(fresh: db.Connection) -> None:
     query = "INSERT INTO ops_user (name, password_hash) VALUES (%(name)s, '') RETURNING name"
 

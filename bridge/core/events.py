@@ -148,13 +148,13 @@ def claim_event(conn: Connection, *, event_id: str, worker: str, lease_seconds: 
     Counts the attempt, so call it in a transaction of its own (or `db.statement()`), committed before the attempt.
     An event whose workers died until no attempt was left fails here.
     """
-    row = conn.execute(_sql.claim_event, {"id": event_id, "worker": worker, "lease_seconds": lease_seconds}).fetchone()
-    if row is None:
+    rows = conn.fetch(_sql.claim_event, {"id": event_id, "worker": worker, "lease_seconds": lease_seconds})
+    if not rows:
         lost = WorkerLost()
         conn.execute(_sql.give_up_lost, {"id": event_id, "error_code": lost.code, "error": lost.message})
         return None
-    row.pop("synchronous_commit")
-    return Event(**row)
+    rows[0].pop("synchronous_commit")
+    return Event(**rows[0])
 
 
 def free_lost_claims(conn: Connection) -> int:
@@ -261,5 +261,5 @@ def redact(text: str) -> str:
 
 def _end(conn: Connection, query: str, event: Event, **values: Any) -> None:
     values |= {"id": event.id, "worker": event.worker, "n": event.attempts}
-    if conn.execute(query, values).fetchone() is None:
+    if not conn.fetch(query, values):
         raise ClaimLost(f"Event {event.id} is no longer ours; nothing was done.")

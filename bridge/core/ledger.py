@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from bridge import db, sql
+from bridge import sql
 from bridge.db import Connection
 
 queries = sql.load("holds")
@@ -52,21 +52,19 @@ def settle(
     takes what there is and reports the rest. Locks the union of old and new slots in the one order.
     The caller holds the locks of the holds.
     """
-    row = db.one(
-        conn.execute(
-            queries.settle_claims,
-            {
-                "hold_ids": sorted(set(hold_ids)),
-                "target_holds": [target.hold_id for target in targets],
-                "resources": [target.resource_id for target in targets],
-                "slots": [target.slot_no for target in targets],
-                "quantities": [target.quantity for target in targets],
-                "partial": partial,
-                "excess": excess,
-                "held_until": held_until,
-                "cause": cause,
-                "actor": actor,
-            },
-        )
+    [row] = conn.fetch(
+        queries.settle_claims,
+        {
+            "hold_ids": sorted(set(hold_ids)),
+            "target_holds": [target.hold_id for target in targets],
+            "resources": [target.resource_id for target in targets],
+            "slots": [target.slot_no for target in targets],
+            "quantities": [target.quantity for target in targets],
+            "partial": partial,
+            "excess": excess,
+            "held_until": held_until,
+            "cause": cause,
+            "actor": actor,
+        },
     )
     return Settled(**row["answer"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bridge import db, sql
+from bridge import sql
 from bridge.core import ledger, passengers, shortfalls, sold_services
 from bridge.core.ledger import Excess, Settled, Target
 from bridge.core.shortfalls import Standing
@@ -48,7 +48,7 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
     facts = passengers.name_holds(conn, facts)
     plan = make_plan(conn, facts)
     outcome = _apply(conn, facts, plan, actor=actor)
-    conn.execute(
+    conn.fetch(
         queries.update_order,
         {
             "source": facts.source,
@@ -73,7 +73,7 @@ def reconcile_again(
 
 def last_seen(conn: Connection, *, source: str, order_id: str) -> OrderFacts | None:
     """What was last seen of an order, whose turn this takes; None when it is only known by name."""
-    row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
+    row = conn.fetch(queries.lock_order, {"source": source, "order_id": order_id})[0]
     if row["facts"] is not None:
         facts = order_from_json(row["facts"])
         # A cancellation may have come as a word without facts.
@@ -88,7 +88,7 @@ def make_plan(conn: Connection, facts: OrderFacts) -> Plan:
 
 def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
     """Take the order's turn: whoever changes its claims waits here for the others, before any other lock."""
-    row = db.one(conn.execute(queries.lock_order, {"source": source, "order_id": order_id}))
+    row = conn.fetch(queries.lock_order, {"source": source, "order_id": order_id})[0]
     return KnownOrder(
         version=row["version"], updated_at=row["updated_at"], is_cancelled=row["cancelled_at"] is not None
     )
@@ -96,7 +96,7 @@ def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
 
 def _attach_reservation(conn: Connection, facts: OrderFacts) -> None:
     """Note which order pays for a number, and take the number's turn: after the order's, before its holds."""
-    conn.execute(
+    conn.fetch(
         queries.attach_reservation,
         {
             "source": facts.source,
@@ -109,7 +109,7 @@ def _attach_reservation(conn: Connection, facts: OrderFacts) -> None:
 
 def _lock_holds(conn: Connection, facts: OrderFacts) -> list[KnownHold]:
     prefix = f"{facts.source}:{facts.id}:"
-    rows = conn.execute(
+    rows = conn.fetch(
         queries.lock_holds_of_order,
         {
             "source": facts.source,
@@ -132,7 +132,7 @@ def _list_grains(conn: Connection, facts: OrderFacts) -> dict[str, str]:
     named = sorted({line.resource_id for line in facts.lines if line.resource_id})
     if not named:
         return {}
-    return {row["id"]: row["grain"] for row in conn.execute(queries.list_grains, {"resource_ids": named})}
+    return {row["id"]: row["grain"] for row in conn.fetch(queries.list_grains, {"resource_ids": named})}
 
 
 def _apply(
@@ -159,7 +159,7 @@ def _hold_for(conn: Connection, facts: OrderFacts, wanted: Wanted) -> str:
     if wanted.hold is not None:
         return wanted.hold.id
     hold_id = new_id("hold")
-    conn.execute(
+    conn.fetch(
         queries.insert_order_hold,
         {
             "id": hold_id,
@@ -238,7 +238,7 @@ def _on_departures(plan: Plan, hold_ids: list[str]) -> dict[str, str | None]:
 def _post(conn: Connection, facts: OrderFacts, standings: Sequence[Standing]) -> None:
     having = [standing for standing in standings if standing.has > 0]
     if having:
-        conn.execute(
+        conn.fetch(
             queries.post_allocations,
             {
                 "source": facts.source,
@@ -255,10 +255,10 @@ def _post(conn: Connection, facts: OrderFacts, standings: Sequence[Standing]) ->
     empty = [standing.hold_id for standing in standings if standing.has == 0]
     if empty:
         reason = "the order was cancelled" if facts.is_cancelled else "the order does not want it any more"
-        conn.execute(queries.cancel_allocations, {"hold_ids": empty, "reason": reason})
+        conn.fetch(queries.cancel_allocations, {"hold_ids": empty, "reason": reason})
     changes = [(standing.hold_id, status) for standing in standings if (status := _status_after(standing))]
     if changes:
-        conn.execute(
+        conn.fetch(
             queries.close_holds,
             {
                 "hold_ids": [hold_id for hold_id, _status in changes],

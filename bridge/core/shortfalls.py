@@ -34,7 +34,7 @@ class Standing:
 def follow(conn: Connection, facts: OrderFacts, standings: Sequence[Standing], *, actor: str) -> list[str]:
     """Open a shortfall for each hold that misses something, close those of holds that do not; ids of the open ones."""
     order = {"source": facts.source, "order_id": facts.id}
-    was_open = {row["hold_id"]: row["id"] for row in conn.execute(queries.list_open_of_order, order)}
+    was_open = {row["hold_id"]: row["id"] for row in conn.fetch(queries.list_open_of_order, order)}
     still_open = []
     for standing in standings:
         shortfall_id = was_open.get(standing.hold_id)

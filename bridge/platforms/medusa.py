@@ -72,7 +72,7 @@ def is_known(event_type: str) -> bool:
 
 def read_event(document: object) -> Reading:
     """What a webhook's JSON body asks for. Raises UnreadableEvent, which names the field."""
-    envelope = load(EnvelopeSchema(), document, "")
+    envelope = load(EnvelopeSchema, document, "")
     event_type = envelope["type"]
     if event_type in ORDER_TYPES:
         return _read_order_event(event_type, envelope.get("data"))
@@ -89,7 +89,7 @@ def read_order(order: object) -> OrderFacts:
 
 def read_cart(cart: object) -> CartFacts:
     """A cart as the store API returns it. Raises UnreadableEvent, which names the field."""
-    return _cart_facts(load(CartSchema(), cart, "cart"), "cart")
+    return _cart_facts(load(CartSchema, cart, "cart"), "cart")
 
 
 def order_id_of(document: object) -> str | None:
@@ -107,7 +107,7 @@ def order_id_of(document: object) -> str | None:
 
 
 def _read_order_event(event_type: str, value: object) -> Reading:
-    data = load(DataSchema(), value, "data")
+    data = load(DataSchema, value, "data")
     shown = _shown("order", data, value)
     is_cancelled = event_type == "order.canceled"
     if shown is None:
@@ -123,12 +123,12 @@ def _read_order_event(event_type: str, value: object) -> Reading:
 
 
 def _read_cart_event(value: object) -> Reading:
-    data = load(DataSchema(), value, "data")
+    data = load(DataSchema, value, "data")
     shown = _shown("cart", data, value)
     if shown is None:
         return LookUp(source=SOURCE, kind="cart", id=_reference(data, "id"))
     where, cart = shown
-    loaded = load(CartSchema(), cart, where)
+    loaded = load(CartSchema, cart, where)
     if loaded.get("items") is None:
         return LookUp(source=SOURCE, kind="cart", id=loaded["id"])
     return _cart_facts(loaded, where)
@@ -152,7 +152,7 @@ def _reference(data: dict[str, Any], *names: str) -> str:
 
 
 def _load_order(order: object, where: str) -> dict[str, Any]:
-    loaded = load(OrderSchema(), order, where)
+    loaded = load(OrderSchema, order, where)
     seen: set[str] = set()
     for number, line in enumerate(loaded.get("items") or ()):
         if line["id"] in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from marshmallow import Schema, ValidationError
@@ -12,13 +13,19 @@ from schemas.medusa import MAX_ID_LENGTH, is_storable
 MAX_EMAIL_LENGTH = 320  # RFC 3696, erratum 1690.
 
 
-def load(schema: Schema, value: object, where: str) -> dict[str, Any]:
+def load(schema: type[Schema], value: object, where: str) -> dict[str, Any]:
     """`value`, which stands at `where`, as the schema reads it. Raises UnreadableEvent, which names the field."""
     try:
-        loaded: dict[str, Any] = schema.load(value)  # type: ignore[arg-type]  # What it is is what load() finds out.
+        loaded: dict[str, Any] = _made(schema).load(value)  # type: ignore[arg-type]  # What it is is what load() finds out.
     except ValidationError as error:
         raise UnreadableEvent(_first_problem(error.messages, where)) from error
     return loaded
+
+
+@cache
+def _made(schema: type[Schema]) -> Schema:
+    # To make one copies all of its fields: a millisecond for those of an order.
+    return schema()
 
 
 def dig(document: Any, *keys: str) -> Any:

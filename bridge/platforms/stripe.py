@@ -32,15 +32,15 @@ def is_known(event_type: str) -> bool:
 
 def read_event(document: object) -> Reading:
     """What a webhook's JSON body asks for. Raises UnreadableEvent, which names the field."""
-    event = load(EventSchema(), document, "")
+    event = load(EventSchema, document, "")
     thing = event["data"]["object"]
     if event["type"] in PAID_TYPES:
-        return _read_paid(load(SessionSchema(), thing, "data.object"))
+        return _read_paid(load(SessionSchema, thing, "data.object"))
     if event["type"] in UNPAID_TYPES:
-        session = load(SessionSchema(), thing, "data.object")
+        session = load(SessionSchema, thing, "data.object")
         return CheckoutFacts(source=SOURCE, reference=session["id"], booking_number=_booking_number(session))
     if event["type"] in REFUND_TYPES:
-        return _read_refund(load(ChargeSchema(), thing, "data.object"))
+        return _read_refund(load(ChargeSchema, thing, "data.object"))
     return Nothing(reason=f"the type {event['type']!a} is unknown")
 
 
