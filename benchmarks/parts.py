@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks import client, pgbench
+from benchmarks import client, events, pgbench
 from benchmarks.client import Plan, Result
 from benchmarks.crew import make_crew
 from benchmarks.stage import DAYS, PLACES, RESOURCES, Stage, Web, settle
@@ -25,7 +25,7 @@ PACES = (400, 800, 1600)
 Part = Callable[..., dict[str, Any]]
 
 
-def measure_holds(ground: Stage, served: Web, *, seconds: float, rounds: int) -> dict[str, Any]:
+def measure_holds(ground: Stage, served: Web, *, seconds: float, rounds: int, **_options: Any) -> dict[str, Any]:
     """Holds a second over HTTP, beside the same take by pgbench: on a thousand slots, and all on one."""
     print(f"{'holds':<28}{'pgbench/s':>10}{'HTTP/s':>9}{'ratio':>8}{_COLUMNS}")
     report: dict[str, Any] = {}
@@ -45,20 +45,20 @@ def measure_holds(ground: Stage, served: Web, *, seconds: float, rounds: int) ->
     return report
 
 
-def measure_availability(ground: Stage, served: Web, *, seconds: float, rounds: int) -> dict[str, Any]:
+def measure_availability(ground: Stage, served: Web, *, seconds: float, rounds: int, **_options: Any) -> dict[str, Any]:
     """30 days of one resource: read, and asked for again with the ETag of an answer that still stands."""
     cases = {"read": {"scenario": "read"}, "304": {"scenario": "revalidate"}}
     return _compare("availability, 30 days", cases, ground, served, seconds=seconds, rounds=rounds)
 
 
-def measure_mixed(ground: Stage, served: Web, *, seconds: float, rounds: int) -> dict[str, Any]:
+def measure_mixed(ground: Stage, served: Web, *, seconds: float, rounds: int, **_options: Any) -> dict[str, Any]:
     """A hundred users at once: at set paces, and each as fast as it is answered."""
     crowd = {"scenario": "mixed", "connections": MANY_USERS, "warmup_seconds": 2}
     cases = {f"at {pace:,}/s": {**crowd, "pace": pace} for pace in PACES} | {"flat out": crowd}
     return _compare(f"mixed, {MANY_USERS} users", cases, ground, served, seconds=seconds, rounds=rounds)
 
 
-def measure_appointments(ground: Stage, served: Web, *, seconds: float, rounds: int) -> dict[str, Any]:
+def measure_appointments(ground: Stage, served: Web, *, seconds: float, rounds: int, **_options: Any) -> dict[str, Any]:
     """A day of fifty staff, half of it booked; and half an hour held, beside a day of a resource."""
     crew, chairs = make_crew(ground.database_url), make_crew(ground.database_url, places=PLACES, booked=False)
     cases = {
@@ -75,6 +75,8 @@ PARTS: Mapping[str, Part] = {
     "mixed": measure_mixed,
     "appointments": measure_appointments,
     "tours": measure_tours,
+    "webhooks": events.measure_webhooks,
+    "confirmations": events.measure_confirmations,
 }
 
 

@@ -20,7 +20,7 @@ USERS = 16  # As many as the web has threads.
 HOURS = (9, 12, 15)
 
 
-def measure_tours(ground: Stage, served: Web, *, seconds: float, rounds: int) -> dict[str, Any]:
+def measure_tours(ground: Stage, served: Web, *, seconds: float, rounds: int, **_options: Any) -> dict[str, Any]:
     """How long it takes to make a year of departures, and how often a second a month of them is read."""
     tours = [f"res_bench_tour_{n}" for n in range(TOURS)]
     schedule_ids, busy_ids = _schedules(ground, tours)
