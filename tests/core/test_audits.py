@@ -13,6 +13,7 @@ from bridge.core import audits, orders, repairs
 from bridge.ids import new_id
 from bridge.rules.findings import explain
 from bridge.rules.orders import LineFacts, OrderFacts
+from bridge.rules.slots import day_slot
 from tests.factories import counters, make_allocation, make_hold, make_resource
 
 
@@ -279,7 +280,7 @@ def test_a_lost_night_of_a_stay_is_taken_again(broken):
     line = LineFacts(id="item_1", quantity=1, hold_ids=(hold_id,))
     order_id = new_id("order")
     orders.reconcile(broken, OrderFacts(source="medusa", id=order_id, lines=(line,)), actor="tests")
-    broken.execute("DELETE FROM claim WHERE hold_id = %s AND slot_no = (SELECT max(slot_no) FROM claim)", [hold_id])
+    broken.execute("DELETE FROM claim WHERE hold_id = %s AND slot_no = %s", [hold_id, day_slot(dates[2])])
     broken.execute("UPDATE capacity SET allocated = 0 WHERE resource_id = %s AND on_date = %s", [resource_id, dates[2]])
     (finding,) = [row for row in audits.audit(broken) if row.get("hold_id") == hold_id]
 

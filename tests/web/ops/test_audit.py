@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bridge import db
 from bridge.cli import main
-from bridge.core import keys, ops_users
+from bridge.core import audits, keys, ops_users
 from bridge.web import create_app
 from tests.core.test_audits import BREAKS, RIDDLES, World
 from tests.databases import own_database
@@ -55,8 +55,10 @@ def drift_in(metrics):
 
 
 @pytest.mark.parametrize(("do", "found", "_counts"), BREAKS.values(), ids=BREAKS)
-def test_drift_is_told_everywhere_until_it_is_repaired(own, browser, run, do, found, _counts):
+def test_drift_is_told_everywhere_until_it_is_repaired(own, browser, run, monkeypatch, do, found, _counts):
     in_world(do)
+    # A logger keeps the settings it was first used with; a new one has those of the moment.
+    monkeypatch.setattr(audits, "log", structlog.get_logger("bridge.audit"))
 
     with structlog.testing.capture_logs() as lines:
         answer = run()
