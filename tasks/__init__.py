@@ -121,23 +121,24 @@ def _attempt(act: Callable[[Event], None], event: Event) -> None:
 
 def _retry_later(event: Event, error: Exception, *, code: str, message: str, retry_after: float | None = None) -> None:
     log.warning("event to be retried", attempt=event.attempts, error_code=code, error=redact(message))
-    with _recording() as conn:
-        retry_later(conn, event, error_code=code, error=message, traceback=_format(error), retry_after=retry_after)
+    _record(
+        lambda conn: retry_later(
+            conn, event, error_code=code, error=message, traceback=_format(error), retry_after=retry_after
+        )
+    )
 
 
 def _fail(event: Event, error: BridgeError) -> None:
     log.error("event failed", attempt=event.attempts, error_code=error.code, error=redact(error.message))
-    with _recording() as conn:
-        fail_event(conn, event, error_code=error.code, error=error.message, traceback=_format(error))
+    _record(lambda conn: fail_event(conn, event, error_code=error.code, error=error.message, traceback=_format(error)))
 
 
-@contextmanager
-def _recording() -> Iterator[db.Connection]:
+def _record(write: Callable[[db.Connection], None]) -> None:
     # What was cut off in the middle of a statement left the connection there; a new one costs milliseconds.
     db.close()
     try:
         with db.transaction() as conn:
-            yield conn
+            write(conn)
     except ClaimLost as error:
         log.warning("somebody else has the event by now; how it went is not written down", error=error.message)
     except Unavailable as error:

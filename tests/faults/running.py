@@ -29,7 +29,7 @@ KINDS = ("web", "relay", "worker", "sender", "beat")
 START_SECONDS = 120  # On two busy cores a first start makes a database too.
 STOP_SECONDS = 60
 # For how long after the last fault something may still be on its way; docs/reliability.md says what it is made of.
-RECOVERY_SECONDS = 120.0
+RECOVERY_SECONDS = 200.0
 
 SETTINGS = {
     "ADMIN_API_KEY": ADMIN_KEY,
