@@ -204,6 +204,8 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
+            # No shell between us and the node, which would otherwise outlive us should we be killed.
+            "RUNNING_UNDER_SYSTEMD": "1",
             # Two schedulers and no busy waiting: it shares two cores with everything else.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
             "RABBITMQ_CTL_ERL_ARGS": "+S 1:1 +sbwt none",

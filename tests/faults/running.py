@@ -22,6 +22,7 @@ import requests
 from psycopg.rows import dict_row
 
 from bridge.db import Connection
+from bridge.supervisor import die_with_parent
 from tests.conftest import ADMIN_KEY, WEBHOOK_SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -144,6 +145,8 @@ def running_bridge(settings: Mapping[str, str]) -> Iterator[Bridge]:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # Should whoever tests be killed, nobody else would stop it.
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one system call
             )
         bridge = Bridge(
             url=f"http://127.0.0.1:{port}", data_dir=folder / "var", env=env, process=process, log_file=log_file

@@ -33,7 +33,7 @@ def test_a_fast_restart_of_the_database_loses_nothing(stage: Stage) -> None:
         time.sleep(2)
 
 
-@on("embedded", "rabbitmq")
+@on("embedded", "redis")
 def test_an_immediate_shutdown_of_the_database_loses_nothing(stage: Stage) -> None:
     with under_load(stage) as load:
         faults = Faults(stage, load, lambda: says_that_the_database_is_unwell(stage))
@@ -45,7 +45,7 @@ def test_an_immediate_shutdown_of_the_database_loses_nothing(stage: Stage) -> No
     assert load.proof.unavailable > 0
 
 
-@on("embedded", "rabbitmq")
+@on("embedded")
 def test_connections_that_are_cut_are_opened_again(stage: Stage) -> None:
     with under_load(stage) as load:
         for _ in range(3):
@@ -53,7 +53,7 @@ def test_connections_that_are_cut_are_opened_again(stage: Stage) -> None:
             Faults(stage, load).cut_connections()
 
 
-@on("embedded", "redis")
+@on("embedded")
 def test_a_lock_that_somebody_forgot_is_waited_out(stage: Stage) -> None:
     with under_load(stage) as load:
         time.sleep(2)

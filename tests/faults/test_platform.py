@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
-
 from tests.faults.faults import Faults
 from tests.faults.load import under_load
 from tests.faults.platform import RETRY_AFTER_SECONDS, Asked
@@ -17,18 +15,20 @@ pytestmark = ALONE
 
 
 @on("embedded")
-@pytest.mark.parametrize("trouble", ["500", "half", "wrong", "reset"])
-def test_orders_are_right_once_the_platform_is(stage: Stage, trouble: str) -> None:
+def test_orders_are_right_once_the_platform_is_whatever_it_answered_before(stage: Stage) -> None:
     with under_load(stage) as load:
-        Faults(stage, load).trouble_platform(trouble, 3)
+        for trouble in ("500", "half", "wrong", "reset"):
+            Faults(stage, load).trouble_platform(trouble, 2)
 
-    assert trouble in {asked.answer for asked in stage.shop.asked}
+    assert {asked.answer for asked in stage.shop.asked} >= {"500", "half", "wrong", "reset"}
 
 
 @on("embedded")
 def test_a_platform_that_takes_ten_seconds_is_waited_for(stage: Stage) -> None:
     with under_load(stage) as load:
-        Faults(stage, load).trouble_platform("slow", 11)
+        Faults(stage, load).trouble_platform("slow", 5)
+
+    assert "slow" in {asked.answer for asked in stage.shop.asked}
 
 
 @on("embedded")

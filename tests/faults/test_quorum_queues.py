@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,10 +18,10 @@ pytestmark = ALONE
 TRIES = 6
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[RabbitMQ]:
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     need(RABBITMQ / "rabbitmq-server", EPMD)
-    broker = RabbitMQ(tmp_path / "rabbitmq")
+    broker = RabbitMQ(tmp_path_factory.mktemp("faults") / "rabbitmq")
     yield broker
     broker.stop()
 
@@ -30,7 +29,7 @@ def broker(tmp_path: Path) -> Iterator[RabbitMQ]:
 def declare(connection: Connection) -> list[Queue]:
     """Some quorum queues, declared this moment."""
     exchange = Exchange("bridge", type="direct")
-    names = [f"bridge.{uuid4().hex}" for _ in range(6)]
+    names = [f"bridge.{uuid4().hex}" for _ in range(4)]
     queues = [Queue(name, exchange, routing_key=name, queue_arguments={"x-queue-type": "quorum"}) for name in names]
     with connection.clone() as own:
         for queue in queues:

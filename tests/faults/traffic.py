@@ -188,7 +188,9 @@ class _Customer:
         if self._late and self._late[0][0] < time.monotonic():
             self._order(self._late.pop(0)[1])
         elif self._orders and self._dice.random() < 0.45:
-            self._change(self._dice.choice(self._orders))
+            # Mostly one whose news is still on its way, so that the shuffled ones are overtaken.
+            recent = self._orders[-3:] if self._dice.random() < 0.7 else self._orders
+            self._change(self._dice.choice(recent))
         elif self._dice.random() < 0.1:
             self._order(None)
         elif (hold := self._hold(short=self._dice.random() < 0.15)) is not None:
