@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -174,3 +175,11 @@ def test_only_config_reads_settings_from_the_environment() -> None:
 
     # The library that counts over several processes finds its folder there, and children inherit it.
     assert readers - {"bridge/web/health.py", "bridge/up.py", "bridge/serving.py"} == {"bridge/config.py"}
+
+
+@pytest.mark.xdist_group("together")
+def test_tests_of_one_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """Those who share a broker or a whole bridge count on it; versions that do not fit together drop it silently."""
+    is_distributed = "PYTEST_XDIST_WORKER" in os.environ
+
+    assert request.node.nodeid.endswith("@together") == is_distributed
