@@ -33,8 +33,7 @@ class Standing:
 
 def follow(conn: Connection, facts: OrderFacts, standings: Sequence[Standing], *, actor: str) -> list[str]:
     """Open a shortfall for each hold that misses something, close those of holds that do not; ids of the open ones."""
-    order = {"source": facts.source, "order_id": facts.id}
-    was_open = {row["hold_id"]: row["id"] for row in conn.fetch(queries.list_open_of_order, order)}
+    was_open = _find_open(conn, facts, standings)
     still_open = []
     for standing in standings:
         shortfall_id = was_open.get(standing.hold_id)
@@ -45,6 +44,15 @@ def follow(conn: Connection, facts: OrderFacts, standings: Sequence[Standing], *
             action = "retry" if standing.has else "cancel"
             close(conn, shortfall_id, action=action, note=None)
     return still_open
+
+
+def _find_open(conn: Connection, facts: OrderFacts, standings: Sequence[Standing]) -> dict[str, str]:
+    """The open shortfalls of the order, by their holds. Nearly all orders never had one, and are not asked about."""
+    ever = any(standing.missing or standing.wanted.hold and standing.wanted.hold.is_short for standing in standings)
+    if not ever:
+        return {}
+    rows = conn.fetch(queries.list_open_of_order, {"source": facts.source, "order_id": facts.id})
+    return {row["hold_id"]: row["id"] for row in rows}
 
 
 def close(conn: Connection, shortfall_id: str, *, action: str, note: str | None) -> None:

@@ -11,34 +11,10 @@ WHERE booking_number = %(booking_number)s AND (order_id IS NULL OR (source, orde
     AND (order_id IS NOT NULL OR NOT %(is_cancelled)s);
 
 -- name: lock_holds_of_order
--- Every hold an order names or has, locked by id (the order of everybody), with what it takes and whose it is.
-SELECT h.id, h.kind::text AS kind, h.status::text AS status, h.expires_at <= now() AS is_lapsed, h.resource_id, h.quantity,
-    r.grain::text AS grain, h.customer_email, h.booking_number,
-    CASE WHEN h.idempotency_scope = 'order' AND starts_with(h.idempotency_key, %(line_prefix)s)
-        THEN substr(h.idempotency_key, length(%(line_prefix)s) + 1) END AS line_key,
-    -- Ours to say: of a cart's hold it would be the browser's.
-    CASE WHEN h.kind IN ('order', 'appointment') THEN coalesce(h.metadata -> 'slots', '[]') ELSE '[]' END AS made_for,
-    -- Two platforms may use one id for two orders.
-    -- What was to be paid in the shop is no order's yet: one that pays for it after all may have it.
-    CASE WHEN a.source = %(source)s THEN a.order_id WHEN a.source <> 'bridge' THEN a.source || ':' || a.order_id END AS order_id,
-    a.line_item_id, coalesce(a.cancelled_by_admin, 0) AS cancelled_by_admin,
-    EXISTS (SELECT FROM shortfall s WHERE s.hold_id = h.id AND s.source = %(source)s AND s.order_id = %(order_id)s)
-        AS is_short,
-    (SELECT s.action::text FROM shortfall s WHERE s.hold_id = h.id AND s.action IN ('refund', 'dismiss')
-        ORDER BY s.closed_at DESC LIMIT 1) AS given_up,
-    (SELECT coalesce(jsonb_agg(jsonb_build_object('resource_id', k.resource_id, 'slot_no', k.slot_no,
-        'quantity', k.quantity, 'state', k.state) ORDER BY k.resource_id, k.slot_no), '[]')
-        FROM claim k WHERE k.hold_id = h.id) AS claims
-FROM hold h JOIN resource r ON r.id = h.resource_id LEFT JOIN allocation a ON a.hold_id = h.id
-WHERE h.id IN (
-    SELECT unnest(%(hold_ids)s::text[])
-    UNION SELECT b.id FROM hold b WHERE b.booking_number = %(booking_number)s
-    UNION SELECT p.hold_id FROM allocation p WHERE p.source = %(source)s AND p.order_id = %(order_id)s
-    UNION SELECT o.id FROM hold o WHERE o.idempotency_scope = 'order'
-        AND o.idempotency_key = ANY (%(line_keys)s::text[])
-    UNION SELECT s.hold_id FROM shortfall s WHERE s.source = %(source)s AND s.order_id = %(order_id)s
-)
-ORDER BY h.id FOR UPDATE OF h;
+-- See functions/1_lock_order_holds.sql.
+SELECT * FROM lock_order_holds(
+    %(source)s, %(order_id)s, %(hold_ids)s, %(booking_number)s, %(line_prefix)s, %(line_keys)s
+);
 
 -- name: list_grains
 -- Which of these resources exist, and how they are sold.
