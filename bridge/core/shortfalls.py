@@ -48,7 +48,7 @@ def follow(conn: Connection, facts: OrderFacts, standings: Sequence[Standing], *
 
 def _find_open(conn: Connection, facts: OrderFacts, standings: Sequence[Standing]) -> dict[str, str]:
     """The open shortfalls of the order, by their holds. Nearly all orders never had one, and are not asked about."""
-    ever = any(standing.missing or standing.wanted.hold and standing.wanted.hold.is_short for standing in standings)
+    ever = any(standing.missing or (standing.wanted.hold and standing.wanted.hold.is_short) for standing in standings)
     if not ever:
         return {}
     rows = conn.fetch(queries.list_open_of_order, {"source": facts.source, "order_id": facts.id})
