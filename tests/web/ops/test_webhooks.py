@@ -95,6 +95,7 @@ def test_deliveries_are_listed_and_filtered(console, webhook):
     assert failed in everything
     assert applied in everything
     assert (failed in delivered, applied in delivered) == (False, True)
+    assert '<span class="pill applied">delivered</span>' in delivered
     assert (failed in created, applied in created) == (True, False)
     assert "No delivery is like that." in none
 
