@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates, validates_schema
 from marshmallow.validate import URL, Length
 
@@ -175,14 +176,53 @@ class SweptSchema(Schema):
     restored = fields.Integer()
 
 
-class CheckQuerySchema(Schema):
-    """A resource, and a date or a range of dates, inclusive."""
+_party = ReservedPartySchema()
 
-    resource_id = Text(required=True)
+
+class _PartyText(Text):
+    """A party in a query, as JSON."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            party = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            party = None
+        if not isinstance(party, dict):
+            raise ValidationError('Not a party, such as {"adult": 2, "child": 1}.')
+        return _party.load(party)
+
+
+_HOW_MANY = ("quantity", "num_people", "party")
+_NOT_WITH = {"resource_id": ("service_id", "staff_id"), "service_id": ("start_date", "end_date", *_HOW_MANY)}
+
+
+class CheckQuerySchema(Schema):
+    """A resource and a date or a range of dates, inclusive; or a service and a date."""
+
+    resource_id = Text(load_default=None)
+    service_id = Text(load_default=None)
+    staff_id = Text(load_default=None, metadata={"description": "With service_id; absent: anybody."})
     date = Day(load_default=None)
     start_date = Day(load_default=None)
     end_date = Day(load_default=None)
-    quantity = Count(least=1, load_default=1)
+    quantity = Count(least=1, load_default=None, metadata={"description": "Places or seats; 1 unless given."})
+    num_people = Count(least=1, load_default=None, metadata={"description": "The same, in the words of tours."})
+    party = _PartyText(
+        load_default=None, metadata={"description": 'Who comes along on a tour: {"adult": 2, "child": 1, "infant": 0}.'}
+    )
+
+    @validates_schema
+    def check_kind(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """A resource or a service, and of each what goes with it."""
+        if data["resource_id"] is None and data["service_id"] is None:
+            raise ValidationError("Give this, or service_id.", "resource_id")
+        kind = "service_id" if data["resource_id"] is None else "resource_id"
+        for name in _NOT_WITH[kind]:
+            if data[name] is not None:
+                raise ValidationError(f"Not with {kind}.", name)
+        for name in [name for name in _HOW_MANY if data[name] is not None][1:]:
+            raise ValidationError(f"Give one of {', '.join(_HOW_MANY)}.", name)
 
     @validates_schema
     def check_range(self, data: dict[str, Any], **_kwargs: Any) -> None:
@@ -190,13 +230,15 @@ class CheckQuerySchema(Schema):
         if data["date"] is None:
             for name in ("start_date", "end_date"):
                 if data[name] is None:
-                    raise ValidationError("Give this, or date.", name)
+                    raise ValidationError("Give this, or date.", "date" if data["service_id"] else name)
             check_range(data["start_date"], data["end_date"], MAX_DAYS)
         elif data["start_date"] or data["end_date"]:
             raise ValidationError("Give date, or start_date and end_date.", "date")
 
     @post_load
     def spread_date(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-        """One date is a range too."""
-        day = data.pop("date")
-        return data if day is None else data | {"start_date": day, "end_date": day}
+        """One date is a range too, and people are a quantity."""
+        day = data["date"]
+        if day is not None:
+            data |= {"start_date": day, "end_date": day}
+        return data | {"quantity": data["quantity"] or data.pop("num_people") or 1}

@@ -34,7 +34,7 @@ class Description:
     summary: str
     body: Schema | None = None
     query: Schema | None = None
-    answers: dict[int, Schema | None] = field(default_factory=dict)
+    answers: dict[int, tuple[Schema, ...]] = field(default_factory=dict)  # Of several: it is one of these.
     errors: tuple[type[BridgeError], ...] = ()
     creates: bool = False
     documents: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def endpoint(
     *,
     body: type[Schema] | None = None,
     query: type[Schema] | None = None,
-    answers: dict[int, type[Schema] | None] | None = None,
+    answers: Mapping[int, type[Schema] | tuple[type[Schema], ...] | None] | None = None,
     errors: tuple[type[BridgeError], ...] = (),
     creates: bool = False,
     documents: Mapping[str, Any] | None = None,
@@ -52,7 +52,7 @@ def endpoint(
     """Load `body` and `query` before the view, which gets them as keyword arguments of these names.
 
     `creates` makes the route take an Idempotency-Key. `documents` is what the OpenAPI operation says besides.
-    Raises InvalidData, which names the fields.
+    Several schemas for one status: the answer is of one of them. Raises InvalidData, which names the fields.
     """
     body_schema = body() if body else None
     query_schema = query() if query else None
@@ -75,7 +75,7 @@ def endpoint(
             summary=(view.__doc__ or "").strip().split("\n")[0],
             body=body_schema,
             query=query_schema,
-            answers={status: schema() if schema else None for status, schema in (answers or {}).items()},
+            answers={status: _made(schemas) for status, schemas in (answers or {}).items()},
             errors=errors,
             creates=creates,
             documents=documents or {},
@@ -83,6 +83,11 @@ def endpoint(
         return wrapper
 
     return decorate
+
+
+def _made(schemas: type[Schema] | tuple[type[Schema], ...] | None) -> tuple[Schema, ...]:
+    kinds = schemas if isinstance(schemas, tuple) else (schemas,)
+    return tuple(kind() for kind in kinds if kind is not None)
 
 
 def settings() -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Response, current_app, jsonify
 from flask_swagger_ui import get_swaggerui_blueprint
+from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from bridge import errors
@@ -107,13 +109,16 @@ def _parameters(rule: Rule, description: Description) -> list[Any]:
 
 
 def _answers(description: Description) -> dict[str, Any]:
-    return {
-        str(status): {
-            "description": (type(schema).__doc__ or "").strip().split("\n")[0] if schema else "No body.",
-            **({"content": {"application/json": {"schema": schema}}} if schema else {}),
-        }
-        for status, schema in (description.answers or {200: None}).items()
-    }
+    return {str(status): _answer(schemas) for status, schemas in (description.answers or {200: ()}).items()}
+
+
+def _answer(schemas: Sequence[Schema]) -> dict[str, Any]:
+    if not schemas:
+        return {"description": "No body."}
+    lines = [(type(schema).__doc__ or "").strip().split("\n")[0] for schema in schemas]
+    # Not oneOf: of an answer whose fields are all optional more than one may be true.
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+    return {"description": " Or: ".join(lines), "content": {"application/json": {"schema": schema}}}
 
 
 def _errors(raised: list[type[BridgeError]]) -> dict[str, Any]:

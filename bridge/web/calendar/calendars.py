@@ -35,7 +35,11 @@ blueprint = Blueprint("calendars", __name__, url_prefix="/api/calendar")
 def check_availability(body: dict[str, Any]) -> Any:
     """Whether a party can come along on a date, why not, and when else."""
     with db.transaction() as conn:
-        found = calendars.check_availability(conn, **body, terms=terms_of(settings()))
+        return show_availability(calendars.check_availability(conn, **body, terms=terms_of(settings())))
+
+
+def show_availability(found: calendars.Availability) -> dict[str, Any]:
+    """What TourAvailabilitySchema says, by hand."""
     return {
         "available": bool(found.slots),
         "slots": [_show(slot) for slot in found.slots],
@@ -85,9 +89,21 @@ def read_month(tour_id: str, query: dict[str, Any]) -> Response:
 )
 def list_slots(tour_id: str, query: dict[str, Any]) -> Response:
     """Every departure of a range of dates, cancelled ones too."""
+    return answer_departures(tour_id, **query)
+
+
+def answer_departures(tour_id: str, *, start_date: date, end_date: date, seats: int = 1) -> Response:
+    """The departures of a range, and whether so many seats of each can be booked; or that the caller has it already.
+
+    Raises ResourceNotFound.
+    """
+    terms = terms_of(settings())
     with db.statement() as conn:
-        _tour, found = slots.list_slots(conn, tour_id=tour_id, **query, window=terms_of(settings()).window)
-    shown = [_show_whole(slot) for slot in found]
+        _tour, found = slots.list_slots(
+            conn, tour_id=tour_id, start_date=start_date, end_date=end_date, window=terms.window
+        )
+    no_party = None if terms.min_size <= seats <= terms.max_size else "party_size"
+    shown = [_show_whole(slot, no_party or (None if slot.available_spots >= seats else "sold_out")) for slot in found]
     return tagged(orjson.dumps({"tour_id": tour_id, "slots": shown, "count": len(shown)}))
 
 
@@ -106,9 +122,9 @@ def _show(slot: Slot) -> dict[str, Any]:
     }
 
 
-def _show_whole(slot: Slot) -> dict[str, Any]:
+def _show_whole(slot: Slot, lacking: str | None) -> dict[str, Any]:
     # As DepartureSchema says.
-    reason = slot.reason or (None if slot.available_spots else "sold_out")
+    reason = slot.reason or lacking
     return _show(slot) | {
         "tour_id": slot.resource_id,
         "min_capacity": slot.min_capacity,

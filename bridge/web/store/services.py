@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -44,11 +44,13 @@ def list_services(query: dict[str, Any]) -> Any:
 )
 def read_availability(query: dict[str, Any]) -> Response:
     """When a service can start on a date: every time somebody works, and whether it is free."""
-    day = query["date"]
+    return answer_starts(query["service_id"], staff_id=query["staff_id"], day=query["date"])
+
+
+def answer_starts(service_id: str, *, staff_id: str | None, day: date) -> Response:
+    """The answer for a date, or that it is still what the caller has. Raises ServiceNotFound, StaffNotFound."""
     with db.statement() as conn:
-        crew = diaries.open_crew(
-            conn, service_id=query["service_id"], staff_id=query["staff_id"], first_day=day, last_day=day
-        )
+        crew = diaries.open_crew(conn, service_id=service_id, staff_id=staff_id, first_day=day, last_day=day)
     minutes = crew.service.duration_minutes
     slots = [
         slot
