@@ -1536,6 +1536,122 @@ ALTER TABLE public.appointment ALTER COLUMN display_id ADD GENERATED ALWAYS AS I
     CACHE 1
 );
 
+CREATE TABLE public.hold (
+    id text NOT NULL COLLATE pg_catalog."C",
+    idempotency_scope text NOT NULL,
+    idempotency_key text NOT NULL,
+    request_hash bytea NOT NULL,
+    kind public.hold_kind DEFAULT 'cart'::public.hold_kind NOT NULL,
+    status public.hold_status DEFAULT 'ACTIVE'::public.hold_status NOT NULL,
+    booking_number text,
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    quantity integer NOT NULL,
+    customer_email text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    cart_id text,
+    cart_updated_at timestamp with time zone,
+    term interval NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    hard_expires_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_reason text,
+    CONSTRAINT hold_closed_once CHECK (((status = 'ACTIVE'::public.hold_status) = (closed_at IS NULL))),
+    CONSTRAINT hold_quantity_positive CHECK ((quantity > 0)),
+    CONSTRAINT hold_within_hard_cap CHECK ((expires_at <= hard_expires_at))
+);
+
+CREATE TABLE public.resource (
+    id text NOT NULL COLLATE pg_catalog."C",
+    type public.resource_type NOT NULL,
+    grain public.grain DEFAULT 'day'::public.grain NOT NULL,
+    name text NOT NULL,
+    description text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    time_zone text NOT NULL,
+    hold_minutes numeric,
+    default_capacity integer,
+    shortfall_policy public.shortfall_policy DEFAULT 'flag'::public.shortfall_policy NOT NULL,
+    overbook_limit integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    price_per_person numeric,
+    infants_take_seats boolean DEFAULT false NOT NULL,
+    cancellation_policy jsonb,
+    CONSTRAINT resource_default_capacity_not_negative CHECK ((default_capacity >= 0)),
+    CONSTRAINT resource_hold_minutes_positive CHECK ((hold_minutes > (0)::numeric)),
+    CONSTRAINT resource_overbook_limit_not_negative CHECK ((overbook_limit >= 0)),
+    CONSTRAINT resource_price_not_negative CHECK ((price_per_person >= (0)::numeric))
+);
+
+CREATE VIEW public.appointment_now AS
+ SELECT a.id,
+    a.display_id,
+    a.booking_number,
+    a.hold_id,
+    a.staff_id,
+    r.name AS staff_name,
+    r.time_zone,
+    a.service_id,
+    a.customer_id,
+    a.start_at,
+    a.end_at,
+        CASE
+            WHEN l.lapsed THEN 'cancelled'::text
+            ELSE (a.status)::text
+        END AS status,
+        CASE
+            WHEN ((a.status = 'held'::public.appointment_status) AND (NOT l.lapsed)) THEN h.expires_at
+            ELSE NULL::timestamp with time zone
+        END AS hold_expires_at,
+    a.service_name,
+    a.buffer_before_minutes,
+    a.buffer_minutes,
+    a.price_amount,
+    a.currency_code,
+    a.deposit_amount,
+    a.free_cancellation_minutes,
+    a.late_refund_percent,
+    a.payment_mode,
+    a.amount_paid,
+    a.refund_amount,
+    a.customer_name,
+    a.customer_email,
+    a.customer_phone,
+    a.notes,
+    a.internal_notes,
+    a.metadata,
+    a.cart_id,
+    a.cart_amount,
+    a.sequence,
+    a.created_at,
+    a.updated_at,
+    a.confirmed_at,
+    a.completed_at,
+    now() AS read_at,
+        CASE
+            WHEN l.lapsed THEN h.expires_at
+            ELSE a.cancelled_at
+        END AS cancelled_at,
+        CASE
+            WHEN l.lapsed THEN 'expired'::text
+            ELSE a.cancellation_reason
+        END AS cancellation_reason,
+    p.id AS allocation_id,
+    p.source AS order_source,
+        CASE
+            WHEN (p.source <> 'bridge'::text) THEN p.order_id
+            ELSE NULL::text
+        END AS order_id,
+    p.line_item_id
+   FROM ((((public.appointment a
+     JOIN public.hold h ON ((h.id = a.hold_id)))
+     JOIN public.resource r ON ((r.id = a.staff_id)))
+     LEFT JOIN public.allocation p ON ((p.hold_id = a.hold_id)))
+     CROSS JOIN LATERAL ( SELECT ((a.status = 'held'::public.appointment_status) AND (h.expires_at <= now())) AS lapsed) l);
+
 CREATE TABLE public.appointment_transition (
     from_status public.appointment_status NOT NULL,
     to_status public.appointment_status NOT NULL
@@ -1645,6 +1761,95 @@ ALTER TABLE public.booking_change ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE public.slot (
+    slot_no bigint NOT NULL,
+    id text NOT NULL COLLATE pg_catalog."C",
+    resource_id text NOT NULL COLLATE pg_catalog."C",
+    schedule_id text COLLATE pg_catalog."C",
+    slot_date date NOT NULL,
+    start_time time without time zone NOT NULL,
+    time_zone text NOT NULL,
+    duration_minutes integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    end_time time without time zone NOT NULL,
+    min_capacity integer NOT NULL,
+    price_per_person numeric NOT NULL,
+    withdrawn_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    cancellation_reason text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT slot_price_not_negative CHECK ((price_per_person >= (0)::numeric))
+);
+
+CREATE VIEW public.booking_now AS
+ SELECT b.id,
+    b.reference,
+    b.resource_id,
+    r.name AS tour_name,
+    s.id AS slot_id,
+    b.slot_no,
+    s.slot_date,
+    s.start_time,
+    s.end_time,
+    s.time_zone,
+    s.starts_at,
+    s.ends_at,
+    b.hold_id,
+    b.source,
+    b.customer_id,
+        CASE
+            WHEN ((b.status = 'pending'::public.booking_status) AND (h.expires_at <= now())) THEN 'cancelled'::text
+            ELSE (b.status)::text
+        END AS status,
+    b.num_adults,
+    b.num_children,
+    b.num_infants,
+    b.seats,
+    b.currency_code,
+    b.price_per_adult,
+    b.price_per_child,
+    b.price_per_infant,
+    b.subtotal,
+    b.discount_amount,
+    b.tax_rate,
+    b.tax_amount,
+    b.total_amount,
+    b.customer_name,
+    b.customer_email,
+    b.customer_phone,
+    b.special_requirements,
+    b.dietary_restrictions,
+    b.accessibility_needs,
+    b.created_at,
+    b.modified_at,
+    b.confirmed_at,
+        CASE
+            WHEN ((b.status = 'pending'::public.booking_status) AND (h.expires_at <= now())) THEN h.expires_at
+            ELSE b.cancelled_at
+        END AS cancelled_at,
+        CASE
+            WHEN ((b.status = 'pending'::public.booking_status) AND (h.expires_at <= now())) THEN 'expired'::text
+            ELSE b.cancellation_reason
+        END AS cancellation_reason,
+    b.cancelled_by,
+    b.refund_amount,
+        CASE
+            WHEN (b.status = 'pending'::public.booking_status) THEN h.expires_at
+            ELSE NULL::timestamp with time zone
+        END AS hold_expires_at,
+    a.source AS order_source,
+        CASE
+            WHEN (a.source <> 'bridge'::text) THEN a.order_id
+            ELSE NULL::text
+        END AS order_id,
+    a.line_item_id
+   FROM ((((public.booking b
+     JOIN public.resource r ON ((r.id = b.resource_id)))
+     JOIN public.slot s ON ((s.slot_no = b.slot_no)))
+     JOIN public.hold h ON ((h.id = b.hold_id)))
+     LEFT JOIN public.allocation a ON ((a.hold_id = b.hold_id)));
+
 CREATE TABLE public.booking_transition (
     from_status public.booking_status NOT NULL,
     to_status public.booking_status NOT NULL
@@ -1717,31 +1922,6 @@ CREATE TABLE public.event (
     CONSTRAINT event_finished_unless_pending CHECK (((status = 'pending'::public.event_status) = (finished_at IS NULL)))
 )
 WITH (autovacuum_vacuum_scale_factor='0.005', autovacuum_vacuum_threshold='1000');
-
-CREATE TABLE public.hold (
-    id text NOT NULL COLLATE pg_catalog."C",
-    idempotency_scope text NOT NULL,
-    idempotency_key text NOT NULL,
-    request_hash bytea NOT NULL,
-    kind public.hold_kind DEFAULT 'cart'::public.hold_kind NOT NULL,
-    status public.hold_status DEFAULT 'ACTIVE'::public.hold_status NOT NULL,
-    booking_number text,
-    resource_id text NOT NULL COLLATE pg_catalog."C",
-    quantity integer NOT NULL,
-    customer_email text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    cart_id text,
-    cart_updated_at timestamp with time zone,
-    term interval NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    hard_expires_at timestamp with time zone NOT NULL,
-    closed_at timestamp with time zone,
-    closed_reason text,
-    CONSTRAINT hold_closed_once CHECK (((status = 'ACTIVE'::public.hold_status) = (closed_at IS NULL))),
-    CONSTRAINT hold_quantity_positive CHECK ((quantity > 0)),
-    CONSTRAINT hold_within_hard_cap CHECK ((expires_at <= hard_expires_at))
-);
 
 CREATE TABLE public.idempotency_key (
     scope text NOT NULL,
@@ -1879,31 +2059,6 @@ CREATE TABLE public.reservation_item (
     CONSTRAINT reservation_item_quantity_positive CHECK ((line_quantity > 0))
 );
 
-CREATE TABLE public.resource (
-    id text NOT NULL COLLATE pg_catalog."C",
-    type public.resource_type NOT NULL,
-    grain public.grain DEFAULT 'day'::public.grain NOT NULL,
-    name text NOT NULL,
-    description text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    time_zone text NOT NULL,
-    hold_minutes numeric,
-    default_capacity integer,
-    shortfall_policy public.shortfall_policy DEFAULT 'flag'::public.shortfall_policy NOT NULL,
-    overbook_limit integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone,
-    price_per_person numeric,
-    infants_take_seats boolean DEFAULT false NOT NULL,
-    cancellation_policy jsonb,
-    CONSTRAINT resource_default_capacity_not_negative CHECK ((default_capacity >= 0)),
-    CONSTRAINT resource_hold_minutes_positive CHECK ((hold_minutes > (0)::numeric)),
-    CONSTRAINT resource_overbook_limit_not_negative CHECK ((overbook_limit >= 0)),
-    CONSTRAINT resource_price_not_negative CHECK ((price_per_person >= (0)::numeric))
-);
-
 CREATE SEQUENCE public.revision
     START WITH 1000000
     INCREMENT BY 1
@@ -1984,27 +2139,6 @@ CREATE TABLE public.shortfall (
     closed_at timestamp with time zone,
     CONSTRAINT shortfall_closed_by_an_action CHECK (((status = 'open'::public.shortfall_status) = (action IS NULL))),
     CONSTRAINT shortfall_closed_once CHECK (((status = 'open'::public.shortfall_status) = (closed_at IS NULL)))
-);
-
-CREATE TABLE public.slot (
-    slot_no bigint NOT NULL,
-    id text NOT NULL COLLATE pg_catalog."C",
-    resource_id text NOT NULL COLLATE pg_catalog."C",
-    schedule_id text COLLATE pg_catalog."C",
-    slot_date date NOT NULL,
-    start_time time without time zone NOT NULL,
-    time_zone text NOT NULL,
-    duration_minutes integer NOT NULL,
-    starts_at timestamp with time zone NOT NULL,
-    ends_at timestamp with time zone NOT NULL,
-    end_time time without time zone NOT NULL,
-    min_capacity integer NOT NULL,
-    price_per_person numeric NOT NULL,
-    withdrawn_at timestamp with time zone,
-    cancelled_at timestamp with time zone,
-    cancellation_reason text,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT slot_price_not_negative CHECK ((price_per_person >= (0)::numeric))
 );
 
 CREATE TABLE public.slot_cancellation (

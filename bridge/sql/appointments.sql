@@ -7,46 +7,12 @@ SELECT * FROM place_appointment(
 );
 
 -- name: find_appointment
--- An appointment as it stands this second: one whose hold has lapsed is cancelled, swept or not.
-SELECT a.id, a.display_id, a.booking_number, a.hold_id, a.staff_id, r.name AS staff_name, r.time_zone, a.service_id,
-    a.customer_id, a.start_at, a.end_at,
-    CASE WHEN l.lapsed THEN 'cancelled' ELSE a.status::text END AS status,
-    CASE WHEN a.status = 'held' AND NOT l.lapsed THEN h.expires_at END AS hold_expires_at,
-    a.service_name, a.buffer_before_minutes, a.buffer_minutes, a.price_amount, a.currency_code, a.deposit_amount,
-    a.free_cancellation_minutes, a.late_refund_percent, a.payment_mode, a.amount_paid, a.refund_amount,
-    a.customer_name, a.customer_email, a.customer_phone, a.notes, a.internal_notes, a.metadata, a.cart_id, a.cart_amount,
-    a.sequence, a.created_at, a.updated_at, a.confirmed_at, a.completed_at, now() AS read_at,
-    CASE WHEN l.lapsed THEN h.expires_at ELSE a.cancelled_at END AS cancelled_at,
-    CASE WHEN l.lapsed THEN 'expired' ELSE a.cancellation_reason END AS cancellation_reason,
-    p.id AS allocation_id, p.source AS order_source, CASE WHEN p.source <> 'bridge' THEN p.order_id END AS order_id,
-    p.line_item_id
-FROM appointment a
-JOIN hold h ON h.id = a.hold_id
-JOIN resource r ON r.id = a.staff_id
-LEFT JOIN allocation p ON p.hold_id = a.hold_id
-CROSS JOIN LATERAL (SELECT a.status = 'held' AND h.expires_at <= now() AS lapsed) l
-WHERE a.id = %(appointment_id)s;
+SELECT a.* FROM appointment_now a WHERE a.id = %(appointment_id)s;
 
 -- name: list_appointments
--- By their start. Filters are of what is shown: a lapsed one is cancelled.
-SELECT a.id, a.display_id, a.booking_number, a.hold_id, a.staff_id, r.name AS staff_name, r.time_zone, a.service_id,
-    a.customer_id, a.start_at, a.end_at,
-    CASE WHEN l.lapsed THEN 'cancelled' ELSE a.status::text END AS status,
-    CASE WHEN a.status = 'held' AND NOT l.lapsed THEN h.expires_at END AS hold_expires_at,
-    a.service_name, a.buffer_before_minutes, a.buffer_minutes, a.price_amount, a.currency_code, a.deposit_amount,
-    a.free_cancellation_minutes, a.late_refund_percent, a.payment_mode, a.amount_paid, a.refund_amount,
-    a.customer_name, a.customer_email, a.customer_phone, a.notes, a.internal_notes, a.metadata, a.cart_id, a.cart_amount,
-    a.sequence, a.created_at, a.updated_at, a.confirmed_at, a.completed_at, now() AS read_at,
-    CASE WHEN l.lapsed THEN h.expires_at ELSE a.cancelled_at END AS cancelled_at,
-    CASE WHEN l.lapsed THEN 'expired' ELSE a.cancellation_reason END AS cancellation_reason,
-    p.id AS allocation_id, p.source AS order_source, CASE WHEN p.source <> 'bridge' THEN p.order_id END AS order_id,
-    p.line_item_id, count(*) OVER () AS total
-FROM appointment a
-JOIN hold h ON h.id = a.hold_id
-JOIN resource r ON r.id = a.staff_id
-LEFT JOIN allocation p ON p.hold_id = a.hold_id
-CROSS JOIN LATERAL (SELECT a.status = 'held' AND h.expires_at <= now() AS lapsed) l
-WHERE (%(status)s::text IS NULL OR CASE WHEN l.lapsed THEN 'cancelled' ELSE a.status::text END = %(status)s)
+-- By their start.
+SELECT a.*, count(*) OVER () AS total FROM appointment_now a
+WHERE (%(status)s::text IS NULL OR a.status = %(status)s)
     AND (%(staff_id)s::text IS NULL OR a.staff_id = %(staff_id)s)
     AND (%(service_id)s::text IS NULL OR a.service_id = %(service_id)s)
     AND (%(customer_id)s::text IS NULL OR a.customer_id = %(customer_id)s)
@@ -55,9 +21,9 @@ WHERE (%(status)s::text IS NULL OR CASE WHEN l.lapsed THEN 'cancelled' ELSE a.st
         SELECT o.hold_id FROM allocation o WHERE o.order_id = %(order_id)s AND o.source <> 'bridge'))
     -- Local dates of each member of staff. The plain comparison beside it is what the index goes by.
     AND (%(start_date)s::date IS NULL OR (a.start_at >= %(start_date)s::date::timestamp AT TIME ZONE 'UTC' - INTERVAL '15 hours'
-        AND (a.start_at AT TIME ZONE r.time_zone)::date >= %(start_date)s))
+        AND (a.start_at AT TIME ZONE a.time_zone)::date >= %(start_date)s))
     AND (%(end_date)s::date IS NULL OR (a.start_at < %(end_date)s::date::timestamp AT TIME ZONE 'UTC' + INTERVAL '39 hours'
-        AND (a.start_at AT TIME ZONE r.time_zone)::date <= %(end_date)s))
+        AND (a.start_at AT TIME ZONE a.time_zone)::date <= %(end_date)s))
     AND (%(q)s::text IS NULL OR strpos(lower(concat_ws(' ', a.customer_name, a.customer_email, a.customer_phone,
         a.booking_number, a.id, a.service_name, a.notes, a.display_id)), lower(%(q)s)) > 0)
 ORDER BY a.start_at, a.id

@@ -1,22 +1,5 @@
 -- name: find_booking
--- A booking as it stands this second: a pending one whose hold has lapsed is cancelled, swept or not.
-SELECT b.id, b.reference, b.resource_id, r.name AS tour_name, s.id AS slot_id, b.slot_no, s.slot_date, s.start_time, s.end_time,
-    s.time_zone, s.starts_at, s.ends_at, b.hold_id, b.source, b.customer_id,
-    CASE WHEN b.status = 'pending' AND h.expires_at <= now() THEN 'cancelled' ELSE b.status::text END AS status,
-    b.num_adults, b.num_children, b.num_infants, b.seats, b.currency_code, b.price_per_adult, b.price_per_child,
-    b.price_per_infant, b.subtotal, b.discount_amount, b.tax_rate, b.tax_amount, b.total_amount, b.customer_name,
-    b.customer_email, b.customer_phone, b.special_requirements, b.dietary_restrictions, b.accessibility_needs,
-    b.created_at, b.modified_at, b.confirmed_at,
-    CASE WHEN b.status = 'pending' AND h.expires_at <= now() THEN h.expires_at ELSE b.cancelled_at END AS cancelled_at,
-    CASE WHEN b.status = 'pending' AND h.expires_at <= now() THEN 'expired' ELSE b.cancellation_reason END AS cancellation_reason,
-    b.cancelled_by, b.refund_amount, CASE WHEN b.status = 'pending' THEN h.expires_at END AS hold_expires_at,
-    a.source AS order_source, CASE WHEN a.source <> 'bridge' THEN a.order_id END AS order_id, a.line_item_id
-FROM booking b
-JOIN resource r ON r.id = b.resource_id
-JOIN slot s ON s.slot_no = b.slot_no
-JOIN hold h ON h.id = b.hold_id
-LEFT JOIN allocation a ON a.hold_id = b.hold_id
-WHERE b.id = %(booking_id)s::text OR b.reference = %(reference)s::text;
+SELECT b.* FROM booking_now b WHERE b.id = %(booking_id)s::text OR b.reference = %(reference)s::text;
 
 -- name: find_last_change
 SELECT c.n, c.modification_type, c.old_value, c.new_value, c.reason, c.created_at FROM booking_change c
@@ -112,57 +95,29 @@ FROM booking_change c WHERE c.booking_id = %(booking_id)s ORDER BY c.n LIMIT %(l
 SELECT count(*) AS count FROM booking_change c WHERE c.booking_id = %(booking_id)s;
 
 -- name: list_bookings
--- A page of bookings, newest first, each as it stands this second.
-WITH page AS (
-    SELECT b.id FROM booking b
-    JOIN slot s ON s.slot_no = b.slot_no
-    JOIN hold h ON h.id = b.hold_id
-    LEFT JOIN allocation a ON a.hold_id = b.hold_id
-    WHERE (%(tour_id)s::text IS NULL OR b.resource_id = %(tour_id)s)
-        AND (%(customer_id)s::text IS NULL OR b.customer_id = %(customer_id)s)
-        AND (%(status)s::text IS NULL OR %(status)s = CASE
-            WHEN b.status = 'pending' AND h.expires_at <= now() THEN 'cancelled' ELSE b.status::text END)
-        AND (%(start_date)s::date IS NULL OR s.slot_date >= %(start_date)s)
-        AND (%(end_date)s::date IS NULL OR s.slot_date <= %(end_date)s)
-        AND (%(slot_id)s::text IS NULL OR s.id = %(slot_id)s)
-        AND (%(order_id)s::text IS NULL OR a.order_id = %(order_id)s)
-        -- Not LIKE: what people type is text, and a percent sign is one.
-        AND (%(q)s::text IS NULL OR strpos(lower(concat_ws(' ', b.reference, b.customer_name, b.customer_email,
-            b.customer_phone)), lower(%(q)s)) > 0)
-    ORDER BY b.created_at DESC, b.id DESC LIMIT %(limit)s OFFSET %(offset)s
-)
-SELECT b.id, b.reference, b.resource_id, r.name AS tour_name, s.id AS slot_id, b.slot_no, s.slot_date, s.start_time, s.end_time,
-    s.time_zone, s.starts_at, s.ends_at, b.hold_id, b.source, b.customer_id,
-    CASE WHEN b.status = 'pending' AND h.expires_at <= now() THEN 'cancelled' ELSE b.status::text END AS status,
-    b.num_adults, b.num_children, b.num_infants, b.seats, b.currency_code, b.price_per_adult, b.price_per_child,
-    b.price_per_infant, b.subtotal, b.discount_amount, b.tax_rate, b.tax_amount, b.total_amount, b.customer_name,
-    b.customer_email, b.customer_phone, b.special_requirements, b.dietary_restrictions, b.accessibility_needs,
-    b.created_at, b.modified_at, b.confirmed_at,
-    CASE WHEN b.status = 'pending' AND h.expires_at <= now() THEN h.expires_at ELSE b.cancelled_at END AS cancelled_at,
-    CASE WHEN b.status = 'pending' AND h.expires_at <= now() THEN 'expired' ELSE b.cancellation_reason END AS cancellation_reason,
-    b.cancelled_by, b.refund_amount, CASE WHEN b.status = 'pending' THEN h.expires_at END AS hold_expires_at,
-    a.source AS order_source, CASE WHEN a.source <> 'bridge' THEN a.order_id END AS order_id, a.line_item_id
-FROM page p
-JOIN booking b ON b.id = p.id
-JOIN resource r ON r.id = b.resource_id
-JOIN slot s ON s.slot_no = b.slot_no
-JOIN hold h ON h.id = b.hold_id
-LEFT JOIN allocation a ON a.hold_id = b.hold_id
-ORDER BY b.created_at DESC, b.id DESC;
+-- A page of bookings, newest first.
+SELECT b.* FROM booking_now b
+WHERE (%(tour_id)s::text IS NULL OR b.resource_id = %(tour_id)s)
+    AND (%(customer_id)s::text IS NULL OR b.customer_id = %(customer_id)s)
+    AND (%(status)s::text IS NULL OR b.status = %(status)s)
+    AND (%(start_date)s::date IS NULL OR b.slot_date >= %(start_date)s)
+    AND (%(end_date)s::date IS NULL OR b.slot_date <= %(end_date)s)
+    AND (%(slot_id)s::text IS NULL OR b.slot_id = %(slot_id)s)
+    AND (%(order_id)s::text IS NULL OR b.order_id = %(order_id)s)
+    -- Not LIKE: what people type is text, and a percent sign is one.
+    AND (%(q)s::text IS NULL OR strpos(lower(concat_ws(' ', b.reference, b.customer_name, b.customer_email,
+        b.customer_phone)), lower(%(q)s)) > 0)
+ORDER BY b.created_at DESC, b.id DESC LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: count_bookings
 -- By the same filters as list_bookings.
-SELECT count(*) AS count FROM booking b
-JOIN slot s ON s.slot_no = b.slot_no
-JOIN hold h ON h.id = b.hold_id
-LEFT JOIN allocation a ON a.hold_id = b.hold_id
+SELECT count(*) AS count FROM booking_now b
 WHERE (%(tour_id)s::text IS NULL OR b.resource_id = %(tour_id)s)
     AND (%(customer_id)s::text IS NULL OR b.customer_id = %(customer_id)s)
-    AND (%(status)s::text IS NULL OR %(status)s = CASE
-        WHEN b.status = 'pending' AND h.expires_at <= now() THEN 'cancelled' ELSE b.status::text END)
-    AND (%(start_date)s::date IS NULL OR s.slot_date >= %(start_date)s)
-    AND (%(end_date)s::date IS NULL OR s.slot_date <= %(end_date)s)
-    AND (%(slot_id)s::text IS NULL OR s.id = %(slot_id)s)
-    AND (%(order_id)s::text IS NULL OR a.order_id = %(order_id)s)
+    AND (%(status)s::text IS NULL OR b.status = %(status)s)
+    AND (%(start_date)s::date IS NULL OR b.slot_date >= %(start_date)s)
+    AND (%(end_date)s::date IS NULL OR b.slot_date <= %(end_date)s)
+    AND (%(slot_id)s::text IS NULL OR b.slot_id = %(slot_id)s)
+    AND (%(order_id)s::text IS NULL OR b.order_id = %(order_id)s)
     AND (%(q)s::text IS NULL OR strpos(lower(concat_ws(' ', b.reference, b.customer_name, b.customer_email,
         b.customer_phone)), lower(%(q)s)) > 0);
