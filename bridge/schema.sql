@@ -349,6 +349,31 @@ BEGIN
     );
 END $$;
 
+CREATE FUNCTION public.expire_chosen_holds(p_hold_ids text[]) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    v_holds text[];
+    v_resources text[];
+    v_slots bigint[];
+BEGIN
+    v_holds := ARRAY(
+        SELECT h.id FROM hold h WHERE h.id = ANY (p_hold_ids) AND h.status = 'ACTIVE' AND h.expires_at <= now()
+        FOR UPDATE SKIP LOCKED
+    );
+    SELECT array_agg(s.resource_id), array_agg(s.slot_no) INTO v_resources, v_slots
+    FROM (
+        SELECT DISTINCT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = ANY (v_holds) AND k.state = 'held'
+    ) s;
+    PERFORM lock_slots(v_resources, v_slots);
+    PERFORM expire_claims(v_resources, v_slots);
+    RETURN QUERY
+    UPDATE hold h SET status = 'EXPIRED', closed_at = clock_timestamp(), closed_reason = 'expired'
+    WHERE h.id = ANY (v_holds) RETURNING h.id;
+END $$;
+
 CREATE FUNCTION public.expire_claims(p_resources text[], p_slots bigint[], p_keep text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -384,24 +409,11 @@ CREATE FUNCTION public.expire_holds(p_limit integer) RETURNS SETOF text
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     AS $$
-DECLARE
-    v_holds text[];
-    v_resources text[];
-    v_slots bigint[];
 BEGIN
-    v_holds := ARRAY(
+    RETURN QUERY SELECT expire_chosen_holds(ARRAY(
         SELECT h.id FROM hold h WHERE h.status = 'ACTIVE' AND h.expires_at <= now()
         ORDER BY h.expires_at LIMIT p_limit FOR UPDATE SKIP LOCKED
-    );
-    SELECT array_agg(s.resource_id), array_agg(s.slot_no) INTO v_resources, v_slots
-    FROM (
-        SELECT DISTINCT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = ANY (v_holds) AND k.state = 'held'
-    ) s;
-    PERFORM lock_slots(v_resources, v_slots);
-    PERFORM expire_claims(v_resources, v_slots);
-    RETURN QUERY
-    UPDATE hold h SET status = 'EXPIRED', closed_at = clock_timestamp(), closed_reason = 'expired'
-    WHERE h.id = ANY (v_holds) RETURNING h.id;
+    ));
 END $$;
 
 CREATE FUNCTION public.extend_hold(p_hold_id text) RETURNS text

@@ -25,6 +25,8 @@ from tasks import presence, settings, task
 # Less than task_soft_time_limit (50 s), and little enough for the next turn to begin on time.
 BUDGET_SECONDS = 30
 BATCH = 1000
+SWEPT = 200  # Lapsed holds a transaction: milliseconds, which is as long as their slots are locked.
+LISTED = 5000  # Lapsed holds looked up at a time: many enough to find some of the same slot.
 # What changed while the last look was under way, and clocks that differ.
 OVERLAP = timedelta(minutes=5)
 FIRST_LOOK = timedelta(days=1)  # How far the very first look goes back.
@@ -53,8 +55,20 @@ def upkeep(act: Callable[[], None]) -> Callable[[], None]:
 
 @upkeep
 def sweep_holds() -> None:
-    """Tidy up lapsed holds, a short transaction at a time."""
-    _repeat(holds.expire_holds)
+    """Tidy up lapsed holds, few at a time and those of one slot together: buyers wait for the slots being swept."""
+    deadline = time.monotonic() + BUDGET_SECONDS
+    while time.monotonic() < deadline:
+        with db.statement() as conn:
+            lapsed = holds.list_lapsed(conn, limit=LISTED)
+        swept = 0
+        for n in range(0, len(lapsed), SWEPT):
+            with db.transaction() as conn:
+                swept += len(holds.sweep_holds(conn, lapsed[n : n + SWEPT]))
+            if time.monotonic() > deadline:
+                return
+        # Where nothing was to be had somebody else is at it.
+        if len(lapsed) < LISTED or not swept:
+            return
 
 
 @upkeep

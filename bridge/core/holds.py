@@ -208,6 +208,16 @@ def expire_holds(conn: Connection, *, limit: int) -> list[str]:
     return [row["hold_id"] for row in conn.execute(queries.expire_holds, {"limit": limit})]
 
 
+def list_lapsed(conn: Connection, *, limit: int) -> list[str]:
+    """Up to `limit` holds that lapsed and were not tidied up, the oldest of them, those of one slot side by side."""
+    return [row["id"] for row in conn.execute(queries.list_lapsed, {"limit": limit})]
+
+
+def sweep_holds(conn: Connection, hold_ids: Sequence[str]) -> list[str]:
+    """Tidy up those of `hold_ids` that have lapsed; the ids of those it did: none while another sweep is at work."""
+    return [row["hold_id"] for row in conn.execute(queries.sweep_holds, {"hold_ids": list(hold_ids)})]
+
+
 def count_restored(conn: Connection, hold_ids: Sequence[str]) -> int:
     """How much capacity these holds, now expired, gave back in all: quantities, summed over their slots."""
     return int(db.one(conn.execute(queries.count_restored, {"hold_ids": list(hold_ids)}))["restored"])

@@ -64,6 +64,22 @@ SELECT settle_claims(
 -- See functions/4_expire_holds.sql.
 SELECT expire_holds(%(limit)s) AS hold_id;
 
+-- name: list_lapsed
+-- The holds that lapsed longest ago, those of one resource and slot together. Locks nothing.
+SELECT w.id
+FROM (
+    SELECT h.id FROM hold h WHERE h.status = 'ACTIVE' AND h.expires_at <= now() ORDER BY h.expires_at LIMIT %(limit)s
+) w
+LEFT JOIN LATERAL (
+    SELECT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = w.id ORDER BY k.resource_id, k.slot_no LIMIT 1
+) f ON true
+ORDER BY f.resource_id, f.slot_no;
+
+-- name: sweep_holds
+-- See functions/3_expire_chosen_holds.sql. One sweep at a time: the lock, of a number that nobody else uses, is had until
+-- the commit or not at all.
+SELECT expire_chosen_holds(%(hold_ids)s) AS hold_id WHERE pg_try_advisory_xact_lock(7320118);
+
 -- name: count_restored
 SELECT coalesce(sum(k.quantity), 0) AS restored FROM claim k WHERE k.hold_id = ANY (%(hold_ids)s) AND k.state = 'expired';
 

@@ -151,6 +151,22 @@ def test_sweeping_tidies_what_had_lapsed_once(conn):
     assert counters(conn, resource_id) == [(1, 0)] * 3
 
 
+def test_what_lapsed_is_listed_by_slot_and_swept_once(conn):
+    resource_id, dates = make_resource(conn, capacity=4, days=2)
+    hold_ids = [make_hold(conn, resource_id, [dates[n % 2]]) for n in range(4)]
+    alive = make_hold(conn, resource_id, dates[:1])
+    lapse(conn, *hold_ids)
+
+    listed = [hold_id for hold_id in holds.list_lapsed(conn, limit=100_000) if hold_id in {*hold_ids, alive}]
+    swept = holds.sweep_holds(conn, [*hold_ids[:3], alive])
+    swept_again = holds.sweep_holds(conn, hold_ids)
+
+    assert [holds.get_hold(conn, hold_id).dates for hold_id in listed] == [[day] for day in dates for _ in range(2)]
+    assert sorted(swept) == sorted(hold_ids[:3])
+    assert swept_again == hold_ids[3:]
+    assert counters(conn, resource_id) == [(1, 0), (0, 0)]
+
+
 def test_the_term_is_the_resources_where_it_has_one(conn):
     resource_id, dates = make_resource(conn, hold_minutes=5)
 

@@ -8,6 +8,7 @@ import pytest
 
 from bridge import db
 from bridge.ids import new_id
+from tasks.maintenance import SWEPT
 from tests.crashes.conftest import drift, journal_of, kinds_alive, send
 from tests.factories import counters, lapse, make_hold, make_resource
 from tests.tasks.conftest import running, stop, wait_for
@@ -43,10 +44,10 @@ def held(resource_id):
 
 
 def test_a_sweep_killed_in_its_second_batch_is_made_up_for_and_frees_nothing_twice(chosen, doomed):
-    first, first_holds = lapsed_holds(1000)  # As many as go at once,
+    first, first_holds = lapsed_holds(SWEPT)  # As many as go at once,
     second, second_holds = lapsed_holds(5)  # and these lapsed after them.
 
-    with doomed(chosen, "worker", "after", "bridge.core.holds:expire_holds", nth=2) as worker:
+    with doomed(chosen, "worker", "after", "bridge.core.holds:sweep_holds", nth=2) as worker:
         ask_for("sweep_holds")
         worker.wait_for_death()
     left = [(live(resource_id), held(resource_id)) for resource_id in (first, second)]
@@ -61,7 +62,7 @@ def test_a_sweep_killed_in_its_second_batch_is_made_up_for_and_frees_nothing_twi
             "SELECT count(*) AS n FROM journal WHERE cause = 'expire' AND hold_id = ANY (%s) GROUP BY hold_id",
             [first_holds + second_holds],
         ).fetchall()
-    assert [row["n"] for row in noted] == [2] * 1005
+    assert [row["n"] for row in noted] == [2] * (SWEPT + 5)
     assert drift() == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import tasks
 from bridge import db
-from bridge.core import departures, failures, schedules
+from bridge.core import departures, failures, holds, schedules
 from bridge.errors import PlatformRefused
 from bridge.ids import new_id
 from tasks import maintenance
@@ -78,12 +78,24 @@ def held(resource_id):
 
 
 def test_lapsed_holds_are_swept_in_batches(monkeypatch):
-    monkeypatch.setattr(maintenance, "BATCH", 2)
+    monkeypatch.setattr(maintenance, "LISTED", 4)
+    monkeypatch.setattr(maintenance, "SWEPT", 3)
     resources = [a_lapsed_hold() for _ in range(5)]
 
     maintenance.sweep_holds()
 
     assert [held(resource_id) for resource_id in resources] == [0] * 5
+
+
+def test_a_sweep_leaves_what_another_one_sweeps(own):
+    resource_id = a_lapsed_hold()
+    with db.connect(own) as other, other.transaction():
+        holds.sweep_holds(other, [])
+        maintenance.sweep_holds()
+        assert held(resource_id) == 1
+
+    maintenance.sweep_holds()
+    assert held(resource_id) == 0
 
 
 def test_a_paused_queue_stops_upkeep():

@@ -1,23 +1,10 @@
--- Tidies up to p_limit lapsed holds and answers which. Holds that somebody is working on are left for the next time.
--- Locks holds, then slots: the order of everybody who changes a hold.
+-- Tidies up the p_limit holds that lapsed longest ago, and answers which. Holds that somebody is working on are left
+-- for the next time.
 CREATE OR REPLACE FUNCTION expire_holds(p_limit integer) RETURNS SETOF text
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-DECLARE
-    v_holds text[];
-    v_resources text[];
-    v_slots bigint[];
 BEGIN
-    v_holds := ARRAY(
+    RETURN QUERY SELECT expire_chosen_holds(ARRAY(
         SELECT h.id FROM hold h WHERE h.status = 'ACTIVE' AND h.expires_at <= now()
         ORDER BY h.expires_at LIMIT p_limit FOR UPDATE SKIP LOCKED
-    );
-    SELECT array_agg(s.resource_id), array_agg(s.slot_no) INTO v_resources, v_slots
-    FROM (
-        SELECT DISTINCT k.resource_id, k.slot_no FROM claim k WHERE k.hold_id = ANY (v_holds) AND k.state = 'held'
-    ) s;
-    PERFORM lock_slots(v_resources, v_slots);
-    PERFORM expire_claims(v_resources, v_slots);
-    RETURN QUERY
-    UPDATE hold h SET status = 'EXPIRED', closed_at = clock_timestamp(), closed_reason = 'expired'
-    WHERE h.id = ANY (v_holds) RETURNING h.id;
+    ));
 END $$;
