@@ -53,8 +53,8 @@ def _options() -> Namespace:
         epilog="Runs on an embedded PostgreSQL, or in a database of its own on the server that DATABASE_URL names.",
         formatter_class=ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--seconds", type=float, default=5, metavar="N", help="how long each load lasts")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each load is repeated")
+    parser.add_argument("--seconds", type=float, default=4, metavar="N", help="how long each load lasts")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each load is repeated")
     parser.add_argument("--count", type=int, default=2000, metavar="N", help="how many events a worker is given")
     parser.add_argument(
         "--only", type=_names, default=",".join(parts.PARTS), metavar="PART[,PART]", help="which parts to run"

@@ -40,7 +40,7 @@ def measure_webhooks(ground: Stage, served: Web, *, seconds: float, rounds: int,
         delays = [_deliver(ground, served, seconds=seconds, number=n) for n in range(1, rounds + 1)]
     per_second = median(turn["per_second"] for turn in accepted)
     p95 = median(turn["delay"]["p95"] for turn in delays)
-    missing = sum(turn["missing"] for turn in delays)
+    missing, late = (sum(turn[name] for turn in delays) for name in ("missing", "late"))
     return {
         "accepted": {"per_second": per_second, "rounds": accepted},
         "receipt to allocation": {"p95": p95, "rounds": delays},
@@ -48,7 +48,10 @@ def measure_webhooks(ground: Stage, served: Web, *, seconds: float, rounds: int,
         "targets": [
             Target("webhooks accepted", f"{per_second:,.0f}/s", "", True),
             Target(
-                f"receipt to allocation at {PACE}/s, p95", f"{p95:.0f} ms", f"< {MOST_P95_MS} ms", p95 < MOST_P95_MS
+                f"receipt to allocation at {PACE}/s, p95",
+                f"{p95:.0f} ms" + (f", {late} not yet" if late else ""),
+                f"< {MOST_P95_MS} ms",
+                p95 < MOST_P95_MS and not late,
             ),
         ],
     }
@@ -58,7 +61,7 @@ def measure_confirmations(ground: Stage, served: Web, *, rounds: int, count: int
     """Events that confirm a hold, a second and worker process, beside tasks that do nothing."""
     tasks.configure(Config(database_url=ground.database_url, broker_url=ground.broker_url))
     print(f"{'confirmations':<28}{'no-ops/s':>11}{'events/s':>11}{'ratio':>8}")
-    turns = []
+    turns: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="bridge-bench-") as folder:
         settings = {"BROKER_URL": ground.broker_url, noops.FOLDER: folder}
         with program("benchmarks.noops", ground.database_url, Path(folder), **settings):
@@ -66,17 +69,21 @@ def measure_confirmations(ground: Stage, served: Web, *, rounds: int, count: int
             for n in range(1, rounds + 1):
                 settle(ground.database_url)
                 nothing = noops.run(count, Path(folder))
-                confirmed = _confirm(ground, count)
-                turns.append({"nothing": nothing, "confirmed": confirmed, "ratio": confirmed / nothing})
+                confirmed, late = _confirm(ground, count)
+                turns.append({"nothing": nothing, "confirmed": confirmed, "ratio": confirmed / nothing, "late": late})
                 print(f"{f'round {n}':<28}{nothing:>11,.0f}{confirmed:>11,.0f}{turns[-1]['ratio']:>8.2f}")
     ratio = median(turn["ratio"] for turn in turns)
     rate = median(turn["confirmed"] for turn in turns)
+    late = round(sum(turn["late"] for turn in turns))
     print()
     return {
         "rounds_of_events": turns,
         "targets": [
             Target(
-                "confirmations ÷ no-op tasks", f"{ratio:.2f} ({rate:,.0f}/s)", f"≥ {LEAST_RATIO}", ratio >= LEAST_RATIO
+                "confirmations ÷ no-op tasks",
+                f"{ratio:.2f} ({rate:,.0f}/s)" + (f", {late} not yet" if late else ""),
+                f"≥ {LEAST_RATIO}",
+                ratio >= LEAST_RATIO and not late,
             )
         ],
     }
@@ -112,7 +119,7 @@ def _deliver(ground: Stage, served: Web, *, seconds: float, number: int) -> dict
             seed=number,
         )
     )
-    _wait_until_applied(ground)
+    late = _wait_until_applied(ground)
     with db.connect(ground.database_url) as conn:
         # Between two rows of one database: one clock.
         row = db.one(
@@ -123,13 +130,14 @@ def _deliver(ground: Stage, served: Web, *, seconds: float, number: int) -> dict
                 [hold_ids],
             )
         )
-    delay = dict(zip(("p50", "p95", "p99"), row["delays"], strict=True))
+    delay = dict(zip(("p50", "p95", "p99"), row["delays"] or [1000.0 * PATIENCE_SECONDS] * 3, strict=True))
     _print(f"applied, round {number}", result.per_second, delay)
-    return {**vars(result), "delay": delay, "missing": min(len(hold_ids), result.requests_in_all) - row["count"]}
+    missing = min(len(hold_ids), result.requests_in_all) - row["count"] - late
+    return {**vars(result), "delay": delay, "late": late, "missing": missing}
 
 
-def _confirm(ground: Stage, count: int) -> float:
-    """How many events a second a worker applied, of `count` that it was rung for one after the other."""
+def _confirm(ground: Stage, count: int) -> tuple[float, int]:
+    """How many events a second a worker applied, of `count` that it was rung for in one go; and how many it did not."""
     hold_ids = place_holds(ground, count)
     body = (
         b'{"type":"order.placed","data":{"order":{"id":"order_%b","status":"pending","version":1,"updated_at":'
@@ -151,7 +159,7 @@ def _confirm(ground: Stage, count: int) -> float:
         with tasks.celery.connection_for_write() as connection, tasks.celery.amqp.Producer(connection) as producer:
             for event_id in ids:
                 tasks.celery.send_task("tasks.events.apply_event", args=[event_id], queue=EVENTS, producer=producer)
-        _wait_until_applied(ground)
+        late = _wait_until_applied(ground)
         row = db.one(
             conn.execute(
                 "SELECT count(*) AS count, extract(epoch FROM max(finished_at) - min(started_at))::float8 AS seconds"
@@ -159,9 +167,8 @@ def _confirm(ground: Stage, count: int) -> float:
                 [ids],
             )
         )
-    assert row["count"] == count, f"only {row['count']} of {count} events were applied"
-    rate: float = count / row["seconds"]
-    return rate
+    assert row["count"] >= count - late, f"only {row['count']} of {count} events were applied, {late} wait"
+    return row["count"] / (row["seconds"] or PATIENCE_SECONDS), late
 
 
 def place_holds(ground: Stage, count: int) -> list[str]:
@@ -184,14 +191,18 @@ def place_holds(ground: Stage, count: int) -> list[str]:
     return ids
 
 
-def _wait_until_applied(ground: Stage) -> None:
+def _wait_until_applied(ground: Stage) -> int:
+    """How many events nobody applied in time; they are deleted, so that the next round begins like the first."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    query = "SELECT count(*) AS count FROM event WHERE status = 'pending' AND queue = %s"
     with db.connect(ground.database_url) as conn:
-        while db.one(conn.execute(query, [EVENTS]))["count"]:
+        while (
+            conn.execute("SELECT FROM event WHERE status = 'pending' AND queue = %s LIMIT 1", [EVENTS]).fetchone()
+            is not None
+        ):
             if time.monotonic() > deadline:
-                raise SystemExit("events are left that nobody applied")
+                return conn.execute("DELETE FROM event WHERE status = 'pending' AND queue = %s", [EVENTS]).rowcount
             time.sleep(0.2)
+    return 0
 
 
 def _print(name: str, per_second: float, latency: dict[str, float]) -> None:
