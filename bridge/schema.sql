@@ -1235,7 +1235,8 @@ BEGIN
     FROM hold h
     LEFT JOIN allocation a ON a.hold_id = h.id
     LEFT JOIN shortfall s ON s.hold_id = h.id AND s.status = 'open'
-    WHERE h.booking_number = p_reservation.booking_number;
+    -- Without it the comparison would be in the collation of the reservation, which no index of holds is in.
+    WHERE h.booking_number = p_reservation.booking_number COLLATE "default";
     IF NOT v_has AND p_reservation.order_id IS NOT NULL THEN
         -- What somebody had given back is had again by a hold of the order's own.
         v_had := true;
