@@ -2475,6 +2475,8 @@ CREATE INDEX schedule_to_fill ON public.schedule USING btree (filled_until NULLS
 
 CREATE INDEX service_listing ON public.service USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
+CREATE INDEX shortfall_by_hold ON public.shortfall USING btree (hold_id);
+
 CREATE INDEX shortfall_by_order ON public.shortfall USING btree (source, order_id);
 
 CREATE INDEX shortfall_listing ON public.shortfall USING btree (created_at DESC, id DESC);
