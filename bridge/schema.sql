@@ -955,8 +955,9 @@ CREATE FUNCTION public.owe_reservation_news() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO event (id, source, dedupe_key, type, queue, order_id, raw)
-    SELECT new_id('evt'), 'bridge', 'reservation.notify:' || i.booking_number, 'reservation.notify', 'bridge.outgoing',
-        new.order_id, convert_to(jsonb_build_object('booking_number', i.booking_number)::text, 'UTF8')
+    SELECT new_id('evt'), 'bridge', 'reservation.notify:' || i.booking_number || ':' || pg_current_xact_id(),
+        'reservation.notify', 'bridge.outgoing', new.order_id,
+        convert_to(jsonb_build_object('booking_number', i.booking_number)::text, 'UTF8')
     FROM reservation_item i WHERE i.hold_id = new.hold_id
     ON CONFLICT (source, dedupe_key) DO NOTHING;
     RETURN NULL;
@@ -2068,8 +2069,10 @@ CREATE TABLE public.reservation_item (
     currency_code text NOT NULL,
     variant_id text,
     dropped_at timestamp with time zone,
+    told_as text,
     CONSTRAINT reservation_item_price_not_negative CHECK ((unit_price >= (0)::numeric)),
-    CONSTRAINT reservation_item_quantity_positive CHECK ((line_quantity > 0))
+    CONSTRAINT reservation_item_quantity_positive CHECK ((line_quantity > 0)),
+    CONSTRAINT reservation_item_told_as_known CHECK ((told_as = ANY (ARRAY['confirmed'::text, 'short'::text])))
 );
 
 CREATE SEQUENCE public.revision
@@ -2532,6 +2535,8 @@ CREATE CONSTRAINT TRIGGER hold_is_placed AFTER INSERT ON public.hold DEFERRABLE 
 CREATE TRIGGER offer_is_closed AFTER UPDATE OF status ON public.hold FOR EACH ROW WHEN (((old.kind = 'offer'::public.hold_kind) AND (new.kind = 'offer'::public.hold_kind) AND (new.status <> old.status))) EXECUTE FUNCTION public.follow_offer();
 
 CREATE TRIGGER reservation_is_paid AFTER INSERT ON public.allocation FOR EACH ROW EXECUTE FUNCTION public.owe_reservation_news();
+
+CREATE TRIGGER reservation_is_whole AFTER UPDATE OF status ON public.shortfall FOR EACH ROW WHEN ((new.action = 'retry'::public.shortfall_action)) EXECUTE FUNCTION public.owe_reservation_news();
 
 ALTER TABLE ONLY public.allocation
     ADD CONSTRAINT allocation_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.hold(id);

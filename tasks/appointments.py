@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bridge import db, letters, links
-from bridge.core import announcements, appointments, mails
+from bridge.core import announcements, appointments, mails, reservation_news
 from bridge.core.appointment_calendars import calendar_of
 from bridge.core.appointments import Appointment
 from bridge.core.events import Event, Status
@@ -28,7 +28,8 @@ def tell(event: Event, payload: dict[str, Any]) -> tuple[Status, str]:
         what = appointments.get_change(conn, appointment_id, n)["what"]
         told = "changed" if what == "rescheduled" else what  # As of any booking.
         announcements.announce(conn, f"booking.{told}", _public(booking), key=f"{appointment_id}:{n}")
-        if LETTERS.get(what) == booking.status and booking.confirmed_at is not None:
+        is_news = LETTERS.get(what) == booking.status and booking.confirmed_at is not None
+        if is_news and not (what == "confirmed" and _is_told_with_number(conn, booking, n)):
             _write(conn, booking, what, dedupe_key=event.id)
     return "applied", f"booking.{told} announced"
 
@@ -55,6 +56,13 @@ def _write(conn: Connection, booking: Appointment, what: str, *, dedupe_key: str
         order_id=booking.order_id,
         ics=calendar_of(booking, url=url),
     )
+
+
+def _is_told_with_number(conn: Connection, booking: Appointment, n: int) -> bool:
+    """Whether it was confirmed as part of a reservation, whose one letter tells of that; of a second time none does."""
+    before = [change for change in appointments.list_changes(conn, booking.id) if change["n"] < n]
+    is_again = any(change["what"] == "confirmed" for change in before)
+    return not is_again and reservation_news.is_told_with_number(conn, booking.hold_id)
 
 
 def _public(booking: Appointment) -> dict[str, Any]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from bridge.core.appointments import Appointment
-from bridge.letters.calendars import write_calendar
+from bridge.letters.calendars import Entry, write_calendar
 
 
 def calendar_of(booking: Appointment, *, url: str) -> str:
     """The appointment as it stands: the same uid for ever, and a sequence that rises with every change."""
-    return write_calendar(
+    return write_calendar([entry_of(booking, url=url)], method="CANCEL" if booking.status == "cancelled" else "PUBLISH")
+
+
+def entry_of(booking: Appointment, *, url: str) -> Entry:
+    """The appointment as an event of a calendar file."""
+    return Entry(
         uid=f"{booking.id}@bridge",
         sequence=booking.sequence,
         starts_at=booking.start_at,
@@ -17,5 +22,4 @@ def calendar_of(booking: Appointment, *, url: str) -> str:
         changed_at=booking.updated_at,
         description=f"{booking.booking_number}: {booking.service_name}",
         url=url,
-        method="CANCEL" if booking.status == "cancelled" else "PUBLISH",
     )

@@ -103,6 +103,8 @@ def _attach_reservation(conn: Connection, facts: OrderFacts) -> None:
             "order_id": facts.id,
             "booking_number": facts.booking_number,
             "is_cancelled": facts.is_cancelled,
+            "customer_email": facts.email,
+            "customer_name": facts.customer_name,
         },
     )
 

@@ -69,6 +69,8 @@ def keep_list(conn: Connection, facts: OrderFacts, line_ids: Mapping[str, str | 
         line = lines.get(line_ids[row["hold_id"]] or "")
         name = facts.customer_name or row["customer_name"] or facts.email or f"Order {facts.id}"
         _list(conn, row, line, name=name, email=facts.email or row["customer_email"])
+    if facts.email:
+        conn.execute(queries.note_customer, {"hold_ids": list(line_ids), "email": facts.email})
     if facts.is_paid_back:
         order = {"source": facts.source, "order_id": facts.id}
         for row in conn.execute(queries.list_cancelled, order).fetchall():
@@ -93,7 +95,7 @@ def _list(conn: Connection, row: dict[str, Any], line: LineFacts | None, *, name
         party=party,
         seats=row["quantity"],
         price=_price(line, party, slot),
-        customer=Customer(customer_name=name, customer_email=email),
+        customer=Customer(customer_name=name, customer_email=email, customer_phone=row["customer_phone"]),
         source="order",
         prefix=kept_terms().reference_prefix,
         status="confirmed",

@@ -45,15 +45,7 @@ def begin(conn: Connection, booking_number: str, *, platform: str, customer: Cus
     NotPriced.
     """
     reservations.lock_open(conn, booking_number)
-    conn.execute(
-        checkouts.queries.note_customer,
-        {
-            "booking_number": booking_number,
-            "customer_email": customer.email,
-            "customer_name": customer.name,
-            "customer_phone": customer.phone,
-        },
-    )
+    reservations.note_customer(conn, booking_number, email=customer.email, name=customer.name, phone=customer.phone)
     reservation = reservations.get_reservation(conn, booking_number)
     items = [item for item in reservation.items if item.status == "held"]
     _check_payable(items, platform)

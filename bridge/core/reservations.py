@@ -43,6 +43,7 @@ class ReservedItem:
     variant_id: str | None
     expires_at: datetime
     status: str
+    told_as: str | None  # By a letter: confirmed, short; null: by none.
 
     @property
     def amount(self) -> Decimal | None:
@@ -95,9 +96,10 @@ def add_items(
     number = booking_number or _begin(conn, customer_email, hard_term)
     if booking_number is not None:
         lock_open(conn, number)
-        conn.execute(queries.note_email, {"booking_number": number, "customer_email": customer_email})
     _take_turn(conn, number, items)
     added = [hold_item(conn, number, item, customer_email, hard_term, actor) for item in items]
+    if booking_number is not None:
+        note_customer(conn, number, email=customer_email)
     checkouts.close(conn, number)
     extend(conn, number)
     return get_reservation(conn, number), added
@@ -134,6 +136,25 @@ def release(conn: Connection, booking_number: str, *, actor: str, reason: str, e
     conn.execute(queries.release_reservation, {"booking_number": booking_number})
     checkouts.close(conn, booking_number)
     return len(held)
+
+
+def note_customer(
+    conn: Connection,
+    booking_number: str,
+    *,
+    email: str | None = None,
+    name: str | None = None,
+    phone: str | None = None,
+) -> None:
+    """Who an open reservation is for, as far as they say so now, and with it all that it holds.
+
+    The caller has its lock. Their appointments too, so that whatever becomes of those reaches them.
+    """
+    named = {"customer_email": email, "customer_name": name, "customer_phone": phone}
+    if any(named.values()):
+        conn.execute(queries.note_customer, {"booking_number": booking_number, **named})
+    _lock_live_holds(conn, booking_number)
+    conn.execute(queries.pass_on_customer, {"booking_number": booking_number})
 
 
 def get_reservation(conn: Connection, booking_number: str) -> Reservation:

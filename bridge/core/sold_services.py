@@ -40,8 +40,13 @@ def find_sold(conn: Connection, facts: OrderFacts) -> dict[str, Sold]:
 
 
 def follow_order(conn: Connection, facts: OrderFacts, *, actor: str) -> None:
-    """Write down what an order paid for its appointments, and make those that it sold by itself. Safe to run twice."""
+    """Write down who an order is from and what it paid for its appointments, and make those that it sold by itself.
+
+    Safe to run twice.
+    """
     named = {"source": facts.source, "order_id": facts.id}
+    if facts.email or facts.customer_name:
+        conn.execute(queries.note_customer, {**named, "email": facts.email, "name": facts.customer_name})
     lines = {line.id: line for line in facts.lines}
     for row in conn.execute(queries.list_posted, named).fetchall():
         line = lines.get(row["line_item_id"] or "")

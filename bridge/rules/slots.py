@@ -24,6 +24,17 @@ def day_slots(days: Iterable[date]) -> list[int]:
     return sorted(map(day_slot, days))
 
 
+def day_runs(days: Iterable[date]) -> list[tuple[date, date]]:
+    """The first and last of each run of days that follow each other, ascending."""
+    runs: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if runs and day - runs[-1][1] <= timedelta(days=1):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs
+
+
 def quarter_slot(instant: datetime) -> int:
     """The quarter hour an aware instant falls in."""
     return int(instant.timestamp() // _QUARTER_SECONDS)

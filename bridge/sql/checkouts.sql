@@ -21,14 +21,6 @@ UPDATE checkout SET closed_at = clock_timestamp()
 WHERE booking_number = %(booking_number)s AND closed_at IS NULL
 RETURNING id, platform, reference;
 
--- name: note_customer
--- Who pays. What was not said again stays.
-UPDATE reservation SET
-    customer_email = coalesce(%(customer_email)s, customer_email),
-    customer_name = coalesce(%(customer_name)s, customer_name),
-    customer_phone = coalesce(%(customer_phone)s, customer_phone)
-WHERE booking_number = %(booking_number)s;
-
 -- name: find_item_amount
 -- What a line costs that is named after its hold, as Stripe's are.
 SELECT i.line_quantity * i.unit_price AS amount FROM reservation_item i WHERE i.hold_id = %(hold_id)s;

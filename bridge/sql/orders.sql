@@ -6,7 +6,8 @@ RETURNING version, updated_at, cancelled_at, facts;
 
 -- name: attach_reservation
 -- The order that pays for a number takes its turn on it before any of its holds. The first to come keeps it.
-UPDATE reservation SET source = %(source)s, order_id = %(order_id)s, ordered_at = clock_timestamp()
+UPDATE reservation SET source = %(source)s, order_id = %(order_id)s, ordered_at = clock_timestamp(),
+    customer_email = coalesce(customer_email, %(customer_email)s), customer_name = coalesce(customer_name, %(customer_name)s)
 WHERE booking_number = %(booking_number)s AND (order_id IS NULL OR (source, order_id) = (%(source)s, %(order_id)s))
     AND (order_id IS NOT NULL OR NOT %(is_cancelled)s);
 

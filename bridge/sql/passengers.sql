@@ -16,7 +16,8 @@ WHERE h.idempotency_scope = 'order' AND h.idempotency_key = ANY (%(keys)s) AND b
 -- What these holds have on departures by an allocation that no booking stands for yet. Of an item of a reservation we
 -- know the party ourselves.
 SELECT a.hold_id, a.order_id, a.quantity, coalesce(a.customer_email, v.customer_email) AS customer_email, k.slot_no,
-    r.infants_take_seats, i.details -> 'party' AS party, v.customer_name
+    r.infants_take_seats, i.details -> 'party' AS party, v.customer_name,
+    v.customer_phone
 FROM allocation a
 LEFT JOIN reservation_item i ON i.hold_id = a.hold_id
 LEFT JOIN reservation v ON v.booking_number = i.booking_number
@@ -28,6 +29,10 @@ CROSS JOIN LATERAL (
 WHERE a.hold_id = ANY (%(hold_ids)s) AND a.status = 'CONFIRMED'
     AND NOT EXISTS (SELECT FROM booking b WHERE b.hold_id = a.hold_id)
 ORDER BY a.hold_id;
+
+-- name: note_customer
+-- Whoever the order is from, where there is nobody yet to be written to of the booking.
+UPDATE booking b SET customer_email = %(email)s WHERE b.hold_id = ANY (%(hold_ids)s) AND b.customer_email IS NULL;
 
 -- name: list_cancelled
 -- The cancelled bookings of an order.

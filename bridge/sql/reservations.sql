@@ -11,10 +11,30 @@ SELECT r.booking_number FROM reservation r WHERE r.booking_number = %(booking_nu
 -- A statement of its own, after the lock: whoever had that before may have changed what the status stands on.
 SELECT reservation_status(r) AS status FROM reservation r WHERE r.booking_number = %(booking_number)s;
 
--- name: note_email
--- A later address counts.
-UPDATE reservation SET customer_email = coalesce(%(customer_email)s, customer_email)
+-- name: note_customer
+-- Who it is for. A later word counts; what was not said again stays.
+UPDATE reservation SET
+    customer_email = coalesce(%(customer_email)s, customer_email),
+    customer_name = coalesce(%(customer_name)s, customer_name),
+    customer_phone = coalesce(%(customer_phone)s, customer_phone)
 WHERE booking_number = %(booking_number)s;
+
+-- name: pass_on_customer
+-- Whoever the number is for, its live items are for. The caller has locked their holds.
+WITH item AS (
+    SELECT h.id, r.customer_email, r.customer_name, r.customer_phone
+    FROM reservation r JOIN hold h ON h.booking_number = r.booking_number AND h.status = 'ACTIVE'
+    WHERE r.booking_number = %(booking_number)s
+), held AS (
+    UPDATE hold h SET customer_email = i.customer_email FROM item i
+    WHERE h.id = i.id AND i.customer_email IS NOT NULL AND h.customer_email IS DISTINCT FROM i.customer_email
+)
+UPDATE appointment a SET
+    customer_email = coalesce(i.customer_email, a.customer_email),
+    customer_name = coalesce(i.customer_name, a.customer_name),
+    customer_phone = coalesce(i.customer_phone, a.customer_phone),
+    updated_at = clock_timestamp()
+FROM item i WHERE a.hold_id = i.id;
 
 -- name: lock_live_holds
 -- Its holds that nobody closed, locked by id.
@@ -54,7 +74,7 @@ FROM reservation r WHERE r.booking_number = %(booking_number)s;
 -- name: list_items
 -- What the customer has in it, in the order it was added, with what became of each.
 SELECT i.booking_number, i.hold_id AS id, h.resource_id, h.quantity, i.title, i.details, i.line_quantity, i.unit_price,
-    i.currency_code, i.variant_id, h.expires_at,
+    i.currency_code, i.variant_id, i.told_as, h.expires_at,
     CASE WHEN s.id IS NOT NULL THEN 'short'
         WHEN a.status = 'CONFIRMED' THEN 'confirmed'
         WHEN a.status = 'CANCELLED' THEN 'cancelled'
@@ -104,6 +124,14 @@ FROM resource r WHERE r.id = ANY (%(resource_ids)s) AND r.is_active AND r.delete
 SELECT a.customer_email FROM reservation_item i JOIN allocation a ON a.hold_id = i.hold_id
 WHERE i.booking_number = %(booking_number)s AND a.customer_email IS NOT NULL
 ORDER BY a.created_at LIMIT 1;
+
+-- name: note_told
+-- The caller has the number's turn.
+UPDATE reservation_item i SET told_as = t.told_as
+FROM unnest(%(hold_ids)s::text[], %(told_as)s::text[]) AS t (hold_id, told_as) WHERE i.hold_id = t.hold_id;
+
+-- name: is_item
+SELECT EXISTS (SELECT FROM reservation_item i WHERE i.hold_id = %(hold_id)s) AS is_item;
 
 -- name: list_bookings_of_items
 SELECT i.hold_id, 'booking' AS kind, b.id FROM reservation_item i JOIN booking b ON b.hold_id = i.hold_id

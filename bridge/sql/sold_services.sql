@@ -24,6 +24,16 @@ UPDATE appointment SET
     updated_at = clock_timestamp()
 WHERE id = %(id)s AND amount_paid IS DISTINCT FROM %(amount)s::numeric;
 
+-- name: note_customer
+-- Whoever the order is from, where nobody is named yet to whom it could be told what becomes of the appointment.
+UPDATE appointment a SET
+    customer_email = coalesce(a.customer_email, %(email)s),
+    customer_name = coalesce(a.customer_name, %(name)s),
+    updated_at = clock_timestamp()
+FROM allocation p
+WHERE p.source = %(source)s AND p.order_id = %(order_id)s AND a.hold_id = p.hold_id
+    AND (a.customer_email IS NULL AND %(email)s::text IS NOT NULL OR a.customer_name IS NULL AND %(name)s::text IS NOT NULL);
+
 -- name: find_named
 -- The appointment that a hold the line names was for.
 SELECT a.service_id, a.customer_id, a.customer_name, a.customer_phone, a.customer_email FROM appointment a

@@ -10,7 +10,7 @@ from icalendar import Calendar
 from jinja2 import DictLoader, Environment, UndefinedError
 
 from bridge import letters
-from bridge.letters.calendars import write_calendar
+from bridge.letters.calendars import Entry, write_calendar
 
 NINE = datetime(2026, 12, 24, 23, 0, tzinfo=UTC)
 
@@ -64,8 +64,8 @@ def test_money_and_times_are_shown_as_people_read_them():
 def test_a_calendar_file_changes_and_removes_the_event_it_made():
     common = {"uid": "book_1@bridge", "starts_at": NINE, "ends_at": NINE, "changed_at": NINE, "summary": "Tour; Ada, 2"}
 
-    made = Calendar.from_ical(write_calendar(sequence=0, **common))
-    removed = Calendar.from_ical(write_calendar(sequence=1, method="CANCEL", **common))
+    made = Calendar.from_ical(write_calendar([Entry(sequence=0, **common)]))
+    removed = Calendar.from_ical(write_calendar([Entry(sequence=1, **common)], method="CANCEL"))
 
     [event], [gone] = made.walk("VEVENT"), removed.walk("VEVENT")
     assert (made["method"], removed["method"]) == ("PUBLISH", "CANCEL")

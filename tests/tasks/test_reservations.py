@@ -37,7 +37,10 @@ def pay(number, hold_ids, **facts):
 
 def news(number):
     with db.transaction() as conn:
-        rows = conn.execute("SELECT id FROM event WHERE dedupe_key = %s", [f"reservation.notify:{number}"]).fetchall()
+        rows = conn.execute(
+            "SELECT id FROM event WHERE starts_with(dedupe_key, %s) ORDER BY received_at",
+            [f"reservation.notify:{number}:"],
+        ).fetchall()
     return [row["id"] for row in rows]
 
 
