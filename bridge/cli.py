@@ -171,13 +171,28 @@ def demo(config: Config) -> None:
 @main.command()
 @click.argument("captured", type=click.File("rb"))
 @click.option("--order", "order_id", help="Make the event about this order.")
-@click.option("--hold", "hold_id", help="Make the order's first line name this hold, and drop its others.")
-@click.option("--quantity", type=click.IntRange(min=1), help="The quantity of that line.")
-def send(captured: BinaryIO, order_id: str | None, hold_id: str | None, quantity: int | None) -> None:
+@click.option(
+    "--hold", "hold_ids", multiple=True, help="Have the order's first line name this hold, and drop its others. Repeat."
+)
+@click.option("--number", "booking_number", help="Have the order name this booking number.")
+@click.option("--quantity", type=click.IntRange(min=1), help="The quantity of each line that names a hold.")
+def send(
+    captured: BinaryIO,
+    order_id: str | None,
+    hold_ids: tuple[str, ...],
+    booking_number: str | None,
+    quantity: int | None,
+) -> None:
     """Sign a captured event as the platform would, and post it to the running bridge."""
     config = Config.from_env()
     config.require("webhook_secrets")
-    body = webhooks.retarget(orjson.loads(captured.read()), order_id=order_id, hold_id=hold_id, quantity=quantity)
+    body = webhooks.retarget(
+        orjson.loads(captured.read()),
+        order_id=order_id,
+        hold_ids=hold_ids,
+        booking_number=booking_number,
+        quantity=quantity,
+    )
     try:
         answer = webhooks.send(f"http://{config.host}:{config.port}/webhooks/medusa", config.webhook_secrets[0], body)
     except requests.RequestException as error:

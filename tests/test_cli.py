@@ -234,6 +234,23 @@ def test_a_captured_event_is_sent_signed_and_about_the_hold_that_is_named() -> N
 
 
 @responses.activate
+def test_a_captured_event_is_sent_about_a_number_with_a_line_for_each_hold() -> None:
+    sent = responses.post("http://127.0.0.1:8124/webhooks/medusa", status=202, json={"event_id": "evt_1"})
+
+    run(
+        "send", str(CAPTURE), "--number", "BK-1", "--hold", "hold_1", "--hold", "hold_2", "--quantity", "1", PORT="8124"
+    )
+
+    order = json.loads(sent.calls[0].request.body)["data"]["order"]
+    assert order["metadata"] == {"booking_number": "BK-1"}
+    assert [(line["metadata"]["booking_hold_id"], line["quantity"]) for line in order["items"]] == [
+        ("hold_1", 1),
+        ("hold_2", 1),
+    ]
+    assert len({line["id"] for line in order["items"]}) == 2
+
+
+@responses.activate
 def test_a_refused_event_is_a_failure() -> None:
     responses.post("http://127.0.0.1:8124/webhooks/medusa", status=401, json={})
 

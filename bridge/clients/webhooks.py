@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -25,8 +26,15 @@ def sign(secret: str, body: bytes, *, webhook_id: str | None = None) -> dict[str
     }
 
 
-def retarget(captured: dict[str, Any], *, order_id: str | None, hold_id: str | None, quantity: int | None) -> bytes:
-    """A captured event's body, about another order: its first line only, naming `hold_id`."""
+def retarget(
+    captured: dict[str, Any],
+    *,
+    order_id: str | None,
+    hold_ids: Sequence[str] = (),
+    booking_number: str | None = None,
+    quantity: int | None = None,
+) -> bytes:
+    """A captured event's body, about another order: its first line for each of the holds, naming it, and a number."""
     document = orjson.loads(captured["body"]) if "body" in captured else captured
     order = document.get("data", {}).get("order")
     if order is None:
@@ -36,11 +44,15 @@ def retarget(captured: dict[str, Any], *, order_id: str | None, hold_id: str | N
     if order_id:
         order["id"] = order_id
         document["data"]["event_data"] = {"id": order_id}
-    if hold_id:
+    if hold_ids:
         line = order["items"][0]
-        line["metadata"] = {"booking_hold_id": hold_id}
         line["quantity"] = quantity or line["quantity"]
-        order["items"], order["metadata"] = [line], {}
+        order["items"] = [
+            {**line, "id": f"{line['id']}{n or ''}", "metadata": {"booking_hold_id": hold_id}}
+            for n, hold_id in enumerate(hold_ids)
+        ]
+    if hold_ids or booking_number:
+        order["metadata"] = {"booking_number": booking_number} if booking_number else {}
     return orjson.dumps(document)
 
 
