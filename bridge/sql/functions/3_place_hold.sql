@@ -51,13 +51,19 @@ BEGIN
     JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
     WHERE c.held + c.allocated + w.quantity > c.max_capacity;
     -- But what has lapsed where somebody waits is handed to them under the lock, though nobody sweeps.
-    v_short := FOUND AND NOT slots_fit(p_resources, p_slots, p_quantities)
-        AND NOT (seats_waited_for(p_resources, p_slots) AND EXISTS (
-            SELECT FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
-            JOIN claim k ON k.resource_id = w.resource_id AND k.slot_no = w.slot_no
-            WHERE k.state = 'held' AND k.expires_at <= now()));
+    v_short := FOUND;
+    IF v_short THEN
+        -- Described once: what is gone is asked for by crowds.
+        details := describe_slots(p_resources, p_slots, p_quantities);
+        v_short := (details @> '[{"fits": false}]' OR NOT slots_fit(p_resources, p_slots, p_quantities))
+            AND NOT (seats_waited_for(p_resources, p_slots) AND EXISTS (
+                SELECT FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
+                JOIN claim k ON k.resource_id = w.resource_id AND k.slot_no = w.slot_no
+                WHERE k.state = 'held' AND k.expires_at <= now()));
+    END IF;
 
     IF NOT v_short THEN
+        details := NULL;
         PERFORM FROM unnest(p_resources, p_slots) AS w (resource_id, slot_no)
         JOIN capacity c ON c.resource_id = w.resource_id AND c.slot_no = w.slot_no
         ORDER BY c.resource_id, c.slot_no FOR UPDATE OF c;
@@ -80,16 +86,15 @@ BEGIN
         END IF;
     END IF;
     IF v_short THEN
-        -- The same request may have won since this one looked for it: then its seats are why there is no room.
-        SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' ELSE 'token_reused' END
+        -- The same request may have won since this one looked for it: then its seats are why there is no room. Nor may
+        -- the resource still be for sale: it was when this began.
+        SELECT h.id, CASE WHEN h.request_hash = p_request_hash THEN 'replayed' WHEN h.id IS NOT NULL THEN 'token_reused'
+            WHEN r.is_active AND r.deleted_at IS NULL THEN 'short' ELSE 'resource_not_found' END
         INTO hold_id, outcome
-        FROM hold h WHERE h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
-        IF NOT FOUND THEN
-            -- Nor may the resource still be for sale: it was when this began.
-            PERFORM FROM resource r WHERE r.id = p_resource_id AND r.is_active AND r.deleted_at IS NULL;
-            outcome := CASE WHEN FOUND THEN 'short' ELSE 'resource_not_found' END;
-            details := describe_slots(p_resources, p_slots, p_quantities);
-        END IF;
+        FROM (SELECT) one
+        LEFT JOIN resource r ON r.id = p_resource_id
+        LEFT JOIN hold h ON h.idempotency_scope = p_scope AND h.idempotency_key = p_key;
+        details := CASE WHEN hold_id IS NULL THEN coalesce(details, describe_slots(p_resources, p_slots, p_quantities)) END;
         RETURN;
     END IF;
 
