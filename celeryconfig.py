@@ -139,6 +139,7 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "compare_orders": {"task": "tasks.maintenance.compare_orders", "schedule": 300.0, "options": _options},
     # Hourly, though a day is added only nightly: each zone has its own night.
     "fill_horizon": {"task": "tasks.maintenance.fill_horizon", "schedule": 3600.0, "options": _options},
-    # Hourly, not daily: a beat that is started anew every day would never get there, and little at a time locks little.
-    "purge_old": {"task": "tasks.maintenance.purge_old", "schedule": 3600.0, "options": _options},
+    # Often, not daily: a beat that is started anew every day would never get there. 30 s of every ten minutes forget
+    # twenty times as many events as a hundred a second bring.
+    "purge_old": {"task": "tasks.maintenance.purge_old", "schedule": 600.0, "options": _options},
 }

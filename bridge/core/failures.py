@@ -14,7 +14,7 @@ from bridge.db import Connection, one
 from bridge.errors import EventNotFailed, EventNotFound, EventNotRetryable, InvalidData, QueueNotFound
 
 COUNT_LIMIT = 10_000  # Counting millions would make people wait for a number nobody reads.
-SEARCH_LIMIT = 100_000  # How many events a text is looked for in: about a second.
+SEARCH_LIMIT = 50_000  # How many events a text is looked for in: less than a tenth of a second.
 BULK_LIMIT = 10_000  # Events one call retries: a transaction of seconds. Call again for the rest.
 TIMELINE_LIMIT = 1000
 RETRYABLE = ("failed", "ignored", "discarded")
@@ -65,6 +65,9 @@ def list_events(
         q=q,
     )
     rows = _find(conn, wanted, limit=limit, offset=offset)
+    if len(rows) < limit and (rows or not offset):
+        # The last page says itself how many there are; a text would be looked for all over again.
+        return rows, min(offset + len(rows), COUNT_LIMIT)
     counted = _values(wanted) | {"limit": COUNT_LIMIT}
     return rows, one(conn.execute(_sql.count_events, counted, prepare=False))["count"]
 

@@ -158,11 +158,18 @@ WHERE a.event_id = waiting.id AND a.n = %(n)s
 RETURNING a.event_id
 
 -- name: purge_events
--- Deletes up to %(limit)s events that were applied or ignored long ago, with their attempts. Failed ones stay.
+-- Deletes up to %(limit)s events that were applied or ignored long ago, with their attempts: the oldest first, by the
+-- index of each status, past which nothing is read. Failed ones stay.
 DELETE FROM event WHERE id IN (
-    SELECT id FROM event
-    WHERE status = ANY ('{applied,ignored}') AND received_at < now() - INTERVAL '30 days'
-        AND finished_at < now() - INTERVAL '30 days'
+    SELECT old.id
+    FROM unnest('{applied,ignored}'::event_status[]) AS s (status)
+    CROSS JOIN LATERAL (
+        SELECT e.id FROM event e
+        WHERE e.status = s.status AND e.received_at < now() - INTERVAL '30 days'
+            AND e.finished_at < now() - INTERVAL '30 days'
+        ORDER BY e.received_at
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ) old
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
 )

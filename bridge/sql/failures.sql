@@ -1,28 +1,34 @@
 -- name: list_events
 -- A page of events, the newest first. Text is looked for in the newest %(searched)s that match everything else:
--- among millions, nobody waits for the oldest.
+-- among millions, nobody waits for the oldest. The page is found first, where that can be by an index alone, and its
+-- events are read then: so those before a page far down are counted, not read.
 SELECT
     e.id, e.source, e.dedupe_key, e.type, e.queue, e.order_id, e.status, e.outcome, e.attempts, e.attempts_left,
     e.next_attempt_at, e.rings, e.rung_at, e.claimed_by, e.claimed_until, e.error_code, e.error, e.duplicates,
     e.request_id, e.webhook_id, e.received_at, e.finished_at, e.edited_payload IS NOT NULL AS edited
 FROM (
-    SELECT * FROM event
-    WHERE (%(id)s::text IS NULL OR id = %(id)s)
-        AND (%(status)s::event_status IS NULL OR status = %(status)s)
-        AND (%(type)s::text IS NULL OR type = %(type)s)
-        AND (%(order_id)s::text IS NULL OR order_id = %(order_id)s)
-        AND (%(source)s::text IS NULL OR source = %(source)s)
-        AND (%(webhook_id)s::text IS NULL OR webhook_id = %(webhook_id)s)
-        AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
-        AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)
-    ORDER BY received_at DESC, id DESC
-    LIMIT %(searched)s
-) e
-WHERE %(q)s::text IS NULL
-    OR e.order_id = %(q)s OR e.dedupe_key = %(q)s OR e.request_id = %(q)s
-    OR strpos(lower(concat_ws(' ', e.type, e.error_code, e.error, e.outcome)), lower(%(q)s)) > 0
+    SELECT m.id
+    FROM (
+        SELECT * FROM event
+        WHERE (%(id)s::text IS NULL OR id = %(id)s)
+            AND (%(status)s::event_status IS NULL OR status = %(status)s)
+            AND (%(type)s::text IS NULL OR type = %(type)s)
+            AND (%(order_id)s::text IS NULL OR order_id = %(order_id)s)
+            AND (%(source)s::text IS NULL OR source = %(source)s)
+            AND (%(webhook_id)s::text IS NULL OR webhook_id = %(webhook_id)s)
+            AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
+            AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)
+        ORDER BY received_at DESC, id DESC
+        LIMIT %(searched)s
+    ) m
+    WHERE %(q)s::text IS NULL
+        OR m.order_id = %(q)s OR m.dedupe_key = %(q)s OR m.request_id = %(q)s
+        OR strpos(lower(concat_ws(' ', m.type, m.error_code, m.error, m.outcome)), lower(%(q)s)) > 0
+    ORDER BY m.received_at DESC, m.id DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) page
+JOIN event e ON e.id = page.id
 ORDER BY e.received_at DESC, e.id DESC
-LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: count_events
 -- How many events list_events would list in all, counting no further than %(limit)s.

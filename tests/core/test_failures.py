@@ -92,6 +92,17 @@ def test_counting_stops_at_the_limit(monkeypatch):
     assert found(order_id=order_id)[1] == 2
 
 
+def test_each_page_knows_how_many_there_are():
+    order_id = new_id("order")
+    for _ in range(5):
+        receive(order_id=order_id)
+
+    with db.transaction() as conn:
+        pages = [failures.list_events(conn, order_id=order_id, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+
+    assert [(len(rows), count) for rows, count in pages] == [(2, 5), (2, 5), (1, 5), (0, 5)]
+
+
 def test_an_event_shows_all_there_is_to_know():
     event_id = receive(raw=b'{"type": "order.placed", "data": {"id": "o"}}')
     act(failures.get_event, event_id)
