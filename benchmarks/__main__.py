@@ -24,7 +24,7 @@ CEILING_SECONDS = 2
 def main() -> int:
     """Run the parts asked for. The exit code is 1 when anything was answered as it should not be."""
     options = _options()
-    measures = {name: getattr(options, name) for name in ("seconds", "rounds", "count")}
+    measures = {name: getattr(options, name) for name in ("seconds", "rounds", "count", "rows", "events")}
     report: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
     with stage() as ground:
         report["versions"] = _versions(ground)
@@ -56,8 +56,11 @@ def _options() -> Namespace:
     parser.add_argument("--seconds", type=float, default=4, metavar="N", help="how long each load lasts")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each load is repeated")
     parser.add_argument("--count", type=int, default=2000, metavar="N", help="how many events a worker is given")
+    parser.add_argument("--rows", type=int, default=20_000_000, metavar="N", help="slots that `scale` makes")
+    parser.add_argument("--events", type=int, default=5_000_000, metavar="N", help="events that `scale` makes")
+    usual = ",".join(name for name in parts.PARTS if name not in parts.SLOW)
     parser.add_argument(
-        "--only", type=_names, default=",".join(parts.PARTS), metavar="PART[,PART]", help="which parts to run"
+        "--only", type=_names, default=usual, metavar="PART[,PART]", help=f"which parts to run, of {usual} and scale"
     )
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help="where the figures are written")
     return parser.parse_args()

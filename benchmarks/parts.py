@@ -10,6 +10,7 @@ from benchmarks.crew import make_crew
 from benchmarks.hot import measure_hot
 from benchmarks.lapsed import measure_sweep
 from benchmarks.loads import COLUMNS, carry_out, compare, describe, label, sum_up
+from benchmarks.scale import measure_scale
 from benchmarks.stage import DAYS, PLACES, RESOURCES, Stage, Web, settle
 from benchmarks.tours import measure_tours
 
@@ -75,7 +76,9 @@ PARTS: Mapping[str, Part] = {
     "webhooks": events.measure_webhooks,
     "confirmations": events.measure_confirmations,
     "sweep": measure_sweep,
+    "scale": measure_scale,
 }
+SLOW = ("scale",)  # Filling tables takes minutes: only when asked for.
 
 
 def _print(case: str, turn: Mapping[str, Any], n: int | None = None) -> None:
