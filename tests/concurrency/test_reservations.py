@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import time, timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,7 +14,17 @@ from bridge.core import audits, holds, orders, payments, reservation_items, rese
 from bridge.core.terms import kept_terms
 from bridge.rules.orders import CheckoutFacts, LineFacts, OrderFacts
 from tests.concurrency.rush import in_transaction, rush
-from tests.factories import counters, future_day, lapse_reservation, make_reservation, make_resource
+from tests.factories import (
+    at,
+    counters,
+    future_day,
+    lapse_reservation,
+    make_reservation,
+    make_resource,
+    make_service,
+    make_staff,
+)
+from tests.waiting import make_slot, make_tour, slot_id_of
 
 # One process at a time: a rush takes half of the connections a server has.
 pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
@@ -26,9 +36,14 @@ ROUNDS = 1000
 
 def add(*wanted, number=None):
     """A customer who adds (resource, day) pairs, in this order."""
+    asked = [{"resource_id": resource_id, "dates": [day], "quantity": 1} for resource_id, day in wanted]
+    return add_items(asked, number=number)
+
+
+def add_items(asked, number=None):
+    """A customer who adds these items."""
 
     def call(conn):
-        asked = [{"resource_id": resource_id, "dates": [day], "quantity": 1} for resource_id, day in wanted]
         items = reservation_items.read_items(conn, asked, terms=TERMS)
         return reservations.add_items(
             conn, items, booking_number=number, customer_email=None, hard_term=HARD, actor="tests"
@@ -71,6 +86,37 @@ def test_baskets_that_overlap_in_opposite_order_a_thousand_times():
         assert counters(conn, first) == counters(conn, second) == [(1, 0)] * ROUNDS
         assert counters(conn, third) == [(ROUNDS, 0)]
     assert findings(first, second, third) == []
+
+
+def test_baskets_of_every_kind_that_overlap_in_opposite_order_a_thousand_times():
+    """A van's day, a boat's only seat and a guide's hour, in this order and the other way round."""
+    with db.transaction() as conn:
+        van, days = make_resource(conn, capacity=1, days=ROUNDS, first_day=future_day(1))
+        tour = make_tour(conn)
+        # As many as may be booked ahead: a departure a minute, and guides with eight hours a day.
+        times = [(future_day(3 + n // 100), time(9 + n % 100 // 60, n % 60)) for n in range(ROUNDS)]
+        slots = [slot_id_of(conn, make_slot(conn, tour, capacity=1, on=day, at=clock)) for day, clock in times]
+        service = make_service(conn, price=80, duration_minutes=60)
+        guides = [make_staff(conn, service_ids=[service]) for _ in range(5)]
+    hours = [(guides[n % 5], at(f"{9 + n // 5 % 8:02}:00", future_day(3 + n // 40))) for n in range(ROUNDS)]
+    calls = []
+    for day, slot, (guide, start) in zip(days, slots, hours, strict=True):
+        items = [
+            {"resource_id": van, "dates": [day], "quantity": 1},
+            {"slot_id": slot, "party": {"adults": 1}},
+            {"service_id": service, "staff_id": guide, "start_at": start},
+        ]
+        calls += [add_items(items), add_items(items[::-1])]
+
+    answers = rush(calls, at_once=8)
+
+    refusals = (errors.InsufficientCapacity, errors.SlotUnavailable)
+    assert unexpected(answers, *refusals) == []
+    won = [sum(isinstance(answer, tuple) for answer in answers[n : n + 2]) for n in range(0, len(answers), 2)]
+    assert won == [1] * ROUNDS
+    with db.transaction() as conn:
+        assert counters(conn, van) == counters(conn, tour) == [(1, 0)] * ROUNDS
+    assert findings(van, tour) == []
 
 
 def test_many_baskets_of_many_things_never_deadlock():
