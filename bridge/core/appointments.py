@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from bridge import errors, sql
@@ -19,6 +20,8 @@ queries = sql.load("appointments")
 
 # Where the order of an allocation is an appointment that nobody paid for on a platform.
 OWN = "bridge"
+# A try fails only when an order took the appointment between two of its statements.
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +100,15 @@ def list_appointments(conn: Connection, *, limit: int, offset: int, **filters: A
 def lock_appointment(conn: Connection, appointment_id: str) -> Appointment:
     """The appointment, its order and its hold locked: nothing happens to it meanwhile. Raises BookingNotFound."""
     named = {"appointment_id": appointment_id}
-    conn.execute(queries.lock_order_of_appointment, named)
-    conn.execute(queries.lock_hold_of_appointment, named)
-    return get_appointment(conn, appointment_id)
+    for _ in range(_TRIES):
+        with conn.transaction() as attempt:
+            order = conn.execute(queries.lock_order_of_appointment, named).fetchone()
+            conn.execute(queries.lock_hold_of_appointment, named)
+            if conn.execute(queries.find_order_of_appointment, named).fetchone() == order:
+                return get_appointment(conn, appointment_id)
+            # It became an order's meanwhile, whose lock comes first: back to before the first lock.
+            raise psycopg.Rollback(attempt)
+    raise errors.Unavailable("Others are changing this booking right now; try again.")
 
 
 def confirm_appointment(

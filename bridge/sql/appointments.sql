@@ -36,6 +36,13 @@ JOIN allocation p ON p.source = o.source AND p.order_id = o.id
 JOIN appointment a ON a.hold_id = p.hold_id
 WHERE a.id = %(appointment_id)s FOR UPDATE OF o;
 
+-- name: find_order_of_appointment
+-- The order it belongs to, if a platform's.
+SELECT o.id FROM platform_order o
+JOIN allocation p ON p.source = o.source AND p.order_id = o.id
+JOIN appointment a ON a.hold_id = p.hold_id
+WHERE a.id = %(appointment_id)s;
+
 -- name: lock_hold_of_appointment
 -- Its hold: whoever changes an appointment has locked it.
 SELECT h.id FROM hold h JOIN appointment a ON a.hold_id = h.id WHERE a.id = %(appointment_id)s FOR UPDATE OF h;

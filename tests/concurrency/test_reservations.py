@@ -10,7 +10,17 @@ from uuid import uuid4
 import pytest
 
 from bridge import db, errors
-from bridge.core import audits, holds, orders, payments, reservation_items, reservations
+from bridge.core import (
+    appointments,
+    audits,
+    holds,
+    moves,
+    orders,
+    payments,
+    reservation_items,
+    reservation_news,
+    reservations,
+)
 from bridge.core.terms import kept_terms
 from bridge.rules.orders import CheckoutFacts, LineFacts, OrderFacts
 from tests.concurrency.rush import in_transaction, rush
@@ -178,6 +188,48 @@ def test_adding_dropping_paying_releasing_sweeping_and_payments_that_ran_out_res
             shown = reservations.get_reservation(conn, number)
         assert shown.status in {"open", "paid", "released", "expired", "cancelled"}
         assert findings(first, second) == []
+
+
+def test_whatever_happens_at_once_to_somebodys_hours_and_to_who_pays_for_them_resolves_once():
+    for n in range(25):
+        chance = random.Random(n)
+        with db.transaction() as conn:
+            van, days = make_resource(conn, capacity=2, days=1)
+            conn.execute("""UPDATE resource SET metadata = '{"price": 90}' WHERE id = %s""", [van])
+            service = make_service(conn, price=80, duration_minutes=60)
+            guide = make_staff(conn, service_ids=[service])
+        hours = [
+            {"service_id": service, "staff_id": guide, "start_at": at(clock)} for clock in ("10:00", "11:00", "12:00")
+        ]
+        made, _added = add_items([{"resource_id": van, "dates": days, "quantity": 1}, *hours[:2]])()
+        number = made.booking_number
+        with db.transaction() as conn:
+            if n % 3 == 0:
+                lapse_reservation(conn, number)
+            query = "SELECT id FROM appointment WHERE booking_number = %s ORDER BY start_at"
+            first, second = [row["id"] for row in conn.execute(query, [number])]
+        lines = tuple(LineFacts(id=item.id, quantity=1, hold_ids=(item.id,)) for item in made.items)
+        named = {"id": f"o_{uuid4().hex}", "lines": lines, "email": "ada@example.test"}
+        paid = OrderFacts(source="medusa", booking_number=number, **named)
+        by_line = OrderFacts(source="medusa", **named)
+        pays = {**CHECKOUT, "platform": "stripe", "customer": payments.Customer(email="bob@example.test", name="Bob")}
+        calls = [
+            *[in_transaction(lambda conn, m=number, p=pays: payments.begin(conn, m, **p))] * 2,
+            in_transaction(lambda conn, f=paid: orders.reconcile(conn, f, actor="t")),
+            in_transaction(lambda conn, f=by_line: orders.reconcile(conn, f, actor="t")),
+            add_items(hours[2:], number=number),
+            in_transaction(lambda conn, m=number: reservation_news.find_news(conn, m)),
+            in_transaction(lambda conn, m=number: reservations.release(conn, m, actor="t", reason="t")),
+            in_transaction(lambda conn, a=first: appointments.cancel_appointment(conn, a, actor="t", reason="t")),
+            in_transaction(lambda conn, a=second: moves.move_appointment(conn, a, start_at=at("14:00"), actor="t")),
+            in_transaction(lambda conn: holds.expire_holds(conn, limit=1000)),
+        ]
+        chance.shuffle(calls)
+
+        answers = rush(calls, at_once=len(calls))
+
+        assert unexpected(answers, errors.Conflict, errors.NotFound) == []
+        assert findings(van, guide) == []
 
 
 def test_a_beacon_against_an_addition_leaves_nothing_held_that_nobody_has():
