@@ -1205,6 +1205,49 @@ BEGIN
     outcome := 'released';
 END $$;
 
+CREATE FUNCTION public.reservation_fates(p_from timestamp with time zone, p_until timestamp with time zone, p_by_resource boolean) RETURNS TABLE(booking_number text, resource_id text, began_at timestamp with time zone, status text, fate text, paid_at timestamp with time zone, items bigint, items_paid bigint, items_left_unpaid bigint, is_late boolean, is_given_up boolean)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT r.booking_number, CASE WHEN p_by_resource THEN coalesce(i.details ->> 'staff_id', h.resource_id) END,
+        r.created_at,
+        CASE WHEN bool_or(a.status = 'CONFIRMED' OR s.is_open OR o.has) THEN 'paid'
+            WHEN bool_or(a.id IS NOT NULL OR r.order_id IS NOT NULL) THEN 'cancelled'
+            WHEN r.released_at IS NOT NULL THEN 'released'
+            WHEN r.expires_at <= now() THEN 'expired'
+            WHEN bool_or(h.status = 'ACTIVE' AND h.expires_at > now()) THEN 'open'
+            WHEN bool_or(h.status IN ('ACTIVE', 'EXPIRED')) THEN 'expired'
+            ELSE 'open' END,
+        CASE WHEN bool_or(coalesce(a.id, s.hold_id) IS NOT NULL OR o.at IS NOT NULL) THEN 'paid'
+            WHEN bool_or(h.status = 'ACTIVE' AND h.expires_at > now()) THEN 'open'
+            WHEN bool_or(h.status IN ('ACTIVE', 'EXPIRED')) THEN 'lapsed'
+            WHEN bool_and(h.closed_reason IN ('blackout', 'delete', 'the departure was cancelled')) THEN 'withdrawn'
+            ELSE 'abandoned' END,
+        min(coalesce(a.created_at, s.at, o.at)),
+        count(*),
+        count(*) FILTER (WHERE a.id IS NOT NULL OR o.is_here),
+        count(*) FILTER (WHERE a.id IS NULL AND o.is_here IS NOT TRUE AND i.dropped_at IS NULL),
+        coalesce(bool_or(a.posted_late), false),
+        bool_or(a.status = 'CONFIRMED' OR s.is_open OR o.has) IS NOT TRUE
+    FROM reservation r
+    JOIN reservation_item i ON i.booking_number = r.booking_number
+    JOIN hold h ON h.id = i.hold_id
+    LEFT JOIN allocation a ON a.hold_id = h.id
+    LEFT JOIN (
+        SELECT s.hold_id, min(s.created_at) AS at, bool_or(s.status = 'open') AS is_open FROM shortfall s GROUP BY s.hold_id
+    ) s ON s.hold_id = h.id
+    -- What was given back and is paid for all the same, is had by a hold of the order's own.
+    LEFT JOIN LATERAL (
+        SELECT min(b.created_at) AS at, bool_or(b.status = 'CONFIRMED') AS has, bool_or(b.resource_id = h.resource_id) AS is_here
+        FROM allocation b
+        WHERE r.order_id IS NOT NULL AND (a.id IS NULL OR a.status = 'CANCELLED')
+            AND b.order_id = r.order_id AND b.source = r.source AND (NOT p_by_resource OR b.resource_id = h.resource_id)
+            AND NOT EXISTS (
+                SELECT FROM reservation_item x WHERE x.hold_id = b.hold_id AND x.booking_number = r.booking_number)
+    ) o ON true
+    WHERE r.created_at >= p_from AND r.created_at < p_until
+    GROUP BY 1, 2
+$$;
+
 CREATE TABLE public.reservation (
     booking_number text NOT NULL COLLATE pg_catalog."C",
     customer_email text,
@@ -2421,6 +2464,8 @@ CREATE INDEX booking_recent ON public.booking USING btree (created_at DESC, id D
 
 CREATE INDEX booking_to_travel ON public.booking USING btree (slot_no) WHERE (status = 'confirmed'::public.booking_status);
 
+CREATE INDEX checkout_by_reservation ON public.checkout USING btree (booking_number, created_at DESC);
+
 CREATE UNIQUE INDEX checkout_one_open ON public.checkout USING btree (booking_number) WHERE (closed_at IS NULL);
 
 CREATE INDEX claim_allocated ON public.claim USING btree (resource_id, slot_no) WHERE (state = 'allocated'::public.claim_state);
@@ -2459,6 +2504,8 @@ CREATE INDEX hold_by_cart ON public.hold USING btree (cart_id) WHERE ((cart_id I
 
 CREATE INDEX hold_created_at ON public.hold USING brin (created_at);
 
+CREATE INDEX hold_reserved ON public.hold USING btree (resource_id, booking_number) WHERE (booking_number IS NOT NULL);
+
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
 
 CREATE INDEX journal_by_hold ON public.journal USING btree (hold_id);
@@ -2470,6 +2517,10 @@ CREATE INDEX ops_action_by_target ON public.ops_action USING btree (target, n);
 CREATE INDEX platform_order_reconciled_at ON public.platform_order USING btree (reconciled_at);
 
 CREATE INDEX refusal_on_date ON public.refusal USING btree (on_date);
+
+CREATE INDEX reservation_by_email ON public.reservation USING btree (customer_email, created_at DESC) WHERE (customer_email IS NOT NULL);
+
+CREATE INDEX reservation_by_order ON public.reservation USING btree (order_id) WHERE (order_id IS NOT NULL);
 
 CREATE INDEX reservation_expires_at ON public.reservation USING btree (expires_at);
 
