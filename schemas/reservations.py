@@ -180,7 +180,7 @@ _party = ReservedPartySchema()
 
 
 class _PartyText(Text):
-    """A party in a query, as JSON."""
+    """A party in a query: as JSON, or as so many adults."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -188,6 +188,8 @@ class _PartyText(Text):
             party = orjson.loads(text)
         except orjson.JSONDecodeError:
             party = None
+        if type(party) is int:
+            party = {"adult": party}
         if not isinstance(party, dict):
             raise ValidationError('Not a party, such as {"adult": 2, "child": 1}.')
         return _party.load(party)
@@ -209,7 +211,10 @@ class CheckQuerySchema(Schema):
     quantity = Count(least=1, load_default=None, metadata={"description": "Places or seats; 1 unless given."})
     num_people = Count(least=1, load_default=None, metadata={"description": "The same, in the words of tours."})
     party = _PartyText(
-        load_default=None, metadata={"description": 'Who comes along on a tour: {"adult": 2, "child": 1, "infant": 0}.'}
+        load_default=None,
+        metadata={
+            "description": 'Who comes along on a tour: {"adult": 2, "child": 1, "infant": 0}, or so many adults.'
+        },
     )
 
     @validates_schema

@@ -59,6 +59,11 @@ class Told:
         return None
 
     @property
+    def email(self) -> str | None:
+        """Whom its own letters reach."""
+        return self.booking.customer_email if self.booking else None
+
+    @property
     def runs(self) -> list[tuple[date, date]]:
         """The days it is of, where it is of days."""
         return day_runs(map(date.fromisoformat, self.item.details.get("dates", [])))
@@ -88,7 +93,7 @@ def find_news(conn: Connection, booking_number: str) -> News:
     email = reservation.customer_email or reservations.find_order_email(conn, booking_number)
     return News(
         reservation=reservation,
-        email=email or next((one.booking.customer_email for one in told if one.booking), None),
+        email=email or next((one.email for one in told if one.email), None),
         told=told,
         short=[item for item in new if item.status == "short"],
         is_first=all(item.told_as is None for item in reservation.items),

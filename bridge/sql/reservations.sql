@@ -34,7 +34,11 @@ UPDATE appointment a SET
     customer_name = coalesce(i.customer_name, a.customer_name),
     customer_phone = coalesce(i.customer_phone, a.customer_phone),
     updated_at = clock_timestamp()
-FROM item i WHERE a.hold_id = i.id;
+FROM item i
+WHERE a.hold_id = i.id AND (
+    coalesce(i.customer_email, a.customer_email), coalesce(i.customer_name, a.customer_name),
+    coalesce(i.customer_phone, a.customer_phone)
+) IS DISTINCT FROM (a.customer_email, a.customer_name, a.customer_phone);
 
 -- name: lock_live_holds
 -- Its holds that nobody closed, locked by id.

@@ -349,6 +349,34 @@ def test_an_address_that_only_the_order_knows_reaches_everything_it_paid_for():
     assert len(told) == 3  # And what became of the seats and of the hour.
 
 
+def test_where_only_the_appointment_has_an_address_the_letter_goes_there():
+    made = basket(email_now=False)
+    with db.transaction() as conn:
+        conn.execute("UPDATE appointment SET customer_email = %s WHERE hold_id = ANY (%s)", [made.email, made.holds])
+
+    apply(made.order())
+    work()
+
+    assert subjects(made.email) == [f"Confirmed: your booking {made.number}"]
+
+
+def test_without_any_address_nobody_is_written_to():
+    made = basket(email_now=False)
+
+    apply(made.order())
+    work()
+
+    with db.transaction() as conn:
+        query = (
+            "SELECT status::text, outcome FROM event WHERE type = 'reservation.notify' AND starts_with(dedupe_key, %s)"
+        )
+        rows = conn.execute(query, [f"reservation.notify:{made.number}:"]).fetchall()
+        mails = conn.execute("SELECT raw FROM event WHERE type = 'mail'").fetchall()
+    assert [row["status"] for row in rows] == ["ignored"]
+    assert "nobody to write to" in rows[0]["outcome"]
+    assert not [row for row in mails if made.number.encode() in row["raw"]]
+
+
 def test_the_orders_address_does_not_replace_the_one_that_was_given_here():
     made = basket()
 

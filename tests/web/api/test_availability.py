@@ -144,6 +144,8 @@ def test_a_party_needs_its_seats(client: FlaskClient, tour: tuple[str, str]) -> 
 
     assert ask(adult=2, child=1, infant=2).json["available"] is True
     assert ask(adult=2, child=2).json["available"] is False
+    adults = [check(client, resource_id=tour_id, date=str(DAY), party=count) for count in (3, 4)]
+    assert [answer.json["available"] for answer in adults] == [True, False]
     with db.transaction() as conn:
         conn.execute("UPDATE resource SET infants_take_seats = true WHERE id = %s", [tour_id])
     assert ask(adult=2, child=1, infant=2).json["available"] is False
@@ -192,7 +194,9 @@ def test_of_a_service_it_is_the_answer_of_the_store_with_what_is_held_taken(clie
         ({"resource_id": "res_1", "date": "2027-01-01", "quantity": "2", "num_people": "2"}, "num_people"),
         ({"resource_id": "res_1", "date": "2027-01-01", "party": '{"adult": 1}', "quantity": "1"}, "party"),
         ({"resource_id": "res_1", "date": "2027-01-01", "party": "two of us"}, "party"),
-        ({"resource_id": "res_1", "date": "2027-01-01", "party": "2"}, "party"),
+        ({"resource_id": "res_1", "date": "2027-01-01", "party": "[2]"}, "party"),
+        ({"resource_id": "res_1", "date": "2027-01-01", "party": "2.5"}, "party"),
+        ({"resource_id": "res_1", "date": "2027-01-01", "party": "-1"}, "party.adult"),
         ({"resource_id": "res_1", "date": "2027-01-01", "party": '{"dog": 1}'}, "party.dog"),
         ({"resource_id": "res_1", "date": "2027-01-01", "party": '{"adult": -1}'}, "party.adult"),
         ({"resource_id": "res_1", "service_id": "bksvc_1", "date": "2027-01-01"}, "service_id"),
