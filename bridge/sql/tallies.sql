@@ -18,3 +18,20 @@ WHERE b.status IN ('cancelled', 'refunded') GROUP BY 1 ORDER BY 1;
 
 -- name: count_waiting
 SELECT count(*) AS count FROM waitlist_entry e WHERE e.status = 'active';
+
+-- name: count_reservations
+-- What became of the reservations begun in the last day, by the index of when they were begun.
+SELECT f.fate, count(*) AS count, avg(extract(epoch FROM f.paid_at - f.began_at))::float8 AS seconds_to_payment
+FROM reservation_fates(now() - INTERVAL '1 day', 'infinity', false) f GROUP BY 1;
+
+-- name: count_open_reservations
+-- Of those whose time is not over yet, which an index finds: those that hold something, and were not paid for.
+SELECT count(*) AS count FROM reservation r
+WHERE r.expires_at > now() AND (
+    SELECT bool_or(h.status = 'ACTIVE' AND h.expires_at > now()) AND count(a.id) = 0
+    FROM reservation_item i JOIN hold h ON h.id = i.hold_id LEFT JOIN allocation a ON a.hold_id = h.id
+    WHERE i.booking_number = r.booking_number);
+
+-- name: count_refusals_ever
+-- Items of reservations that were not to be had, by reason. A few rows for each day and resource.
+SELECT f.reason, sum(f.n)::bigint AS n FROM refusal f GROUP BY 1;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +29,8 @@ _BROKER_TIMEOUT_SECONDS = 1.0
 _PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
 
 CANCELLERS = ("clock", "customer", "order", "staff", "system")
+FATES = ("abandoned", "lapsed", "open", "paid", "withdrawn")
+REASONS = ("blackout", "not_open", "sold_out")
 
 blueprint = Blueprint("health", __name__)
 
@@ -99,6 +101,7 @@ class _DatabaseCollector(Collector):
             "bridge_relay_lag_seconds", "Age of the oldest event that is due and not rung.", value=lag
         )
         yield from _tally_metrics(tally)
+        yield from _reservation_metrics(tally)
         for name in ("pending", "failed", "oldest_pending_seconds"):
             gauge = GaugeMetricFamily(f"bridge_queue_{name}", f"Events: {name.replace('_', ' ')}.", labels=["queue"])
             for queue in queues:
@@ -110,10 +113,7 @@ def _tally_metrics(tally: Tally) -> Iterable[Metric]:
     """What the database counts of tours, by the names their clients know."""
     yield CounterMetricFamily("bookings_created", "Bookings of tours that were made.", value=tally.created)
     cancelled = CounterMetricFamily("bookings_cancelled", "Bookings of tours that are cancelled.", labels=["by"])
-    # Also those that nobody has: what appears with its first count is seen one too late.
-    for who in sorted({*CANCELLERS, *tally.cancelled}):
-        cancelled.add_metric([who], tally.cancelled.get(who, 0))
-    yield cancelled
+    yield _labelled(cancelled, CANCELLERS, tally.cancelled)
     yield CounterMetricFamily("waitlist_conversions", "Offers that became bookings.", value=tally.conversions)
     yield GaugeMetricFamily("bridge_waitlist_active", "Entries that wait.", value=tally.waiting)
     yield GaugeMetricFamily(
@@ -126,6 +126,37 @@ def _tally_metrics(tally: Tally) -> Iterable[Metric]:
         "Of the seats of the next 30 days: how many are held or sold.",
         value=tally.utilization,
     )
+
+
+def _reservation_metrics(tally: Tally) -> Iterable[Metric]:
+    """What the database counts of reservations."""
+    fates = GaugeMetricFamily(
+        "bridge_reservations_last_day",
+        "Reservations begun in the last day, by what became of them.",
+        labels=["outcome"],
+    )
+    yield _labelled(fates, FATES, tally.reservations)
+    yield GaugeMetricFamily(
+        "bridge_reservations_open", "Reservations that hold something.", value=tally.open_reservations
+    )
+    refusals = CounterMetricFamily(
+        "bridge_reservation_refusals", "Items asked for in reservations and not had.", labels=["reason"]
+    )
+    yield _labelled(refusals, REASONS, tally.refusals)
+    yield GaugeMetricFamily(
+        "bridge_reservation_payment_seconds",
+        "From a reservation's first item to its payment, on average of those begun in the last day.",
+        value=tally.payment_seconds,
+    )
+
+
+def _labelled(
+    family: CounterMetricFamily | GaugeMetricFamily, known: Sequence[str], counts: Mapping[str, int]
+) -> Metric:
+    # Also those that nobody has: what appears with its first count is seen one too late.
+    for name in sorted({*known, *counts}):
+        family.add_metric([name], counts.get(name, 0))
+    return family
 
 
 def _audit_drift() -> int | None:

@@ -16,6 +16,7 @@ OF_THE_LANGUAGE = {"sum", "increase", "rate", "and", "or", "by", "status"}
 EXPECTED = {
     *("bookings_created_total", "bookings_cancelled_total", "booking_conflicts_total", "capacity_errors_total"),
     *("waitlist_conversions_total", "average_booking_time_seconds", "slot_utilization_percentage"),
+    *("bridge_reservations_last_day", "bridge_reservation_refusals_total", "bridge_reservation_adds_total"),
     *("bridge_audit_drift", "bridge_relay_lag_seconds", "bridge_queue_failed"),
 }
 

@@ -23,6 +23,7 @@ from schemas.fields import show_instant
 from schemas.reservations import ReservationSchema, ReserveSchema
 
 ASKED = Counter("bridge_reservation_adds_total", "Additions to reservations, by what came of them.", ["outcome"])
+ASKED.labels("held")  # There from the start: what appears with its first count is seen one too late.
 
 blueprint = Blueprint("api_reservations", __name__, url_prefix="/api")
 blueprint.before_request(limit_writes)
