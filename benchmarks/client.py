@@ -22,9 +22,25 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scenarios import MAX_RESPONSE_BYTES, PATIENCE_SECONDS, SCENARIOS, Plan, Request, Scenario, is_complete
+from benchmarks import platform, scenarios
+from benchmarks.scenarios import MAX_RESPONSE_BYTES, PATIENCE_SECONDS, Plan, Request, Scenario, is_complete
 
 __all__ = ["Plan", "Result", "run"]
+
+SCENARIOS: Mapping[str, type[Scenario]] = {
+    "constant": scenarios.Constant,
+    "place": scenarios.Place,
+    "read": scenarios.Read,
+    "revalidate": scenarios.Revalidate,
+    "month": scenarios.Month,
+    "mixed": scenarios.Mixed,
+    "slots": scenarios.Slots,
+    "book": scenarios.Book,
+    "sold out": scenarios.SoldOut,
+    "webhook": platform.Webhook,
+    "shop": platform.Shop,
+}
+SILENT_SECONDS = 3  # Whoever may fail over does so then.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +56,8 @@ class Result:
     latency: Mapping[str, float]
     by_kind: Mapping[str, Mapping[str, float]]
     client_cpu: float  # The share of one core that this process used.
-    moved: int  # How often a host hung up and the next was asked again.
+    moved: int  # How often a host hung up, or said nothing, and the next was asked again.
+    told: Mapping[str, Sequence[str]]  # What the scenario was promised.
 
 
 def run(plan: Plan) -> Result:
@@ -62,6 +79,7 @@ class _User:
     host: int
     request: Request | None = None
     sent_at: float = 0.0
+    asked_at: float = 0.0  # When this host was asked.
     due_at: float = 0.0
     answer: bytes = b""
 
@@ -111,8 +129,11 @@ class _Load:
                 _due_at, number = heapq.heappop(waiting)
                 self._send(users[number], now)
                 under_way += 1
-            events = self.selector.select(max(0.0, waiting[0][0] - now) if waiting else PATIENCE_SECONDS)
-            if not events and not waiting:
+            patience = SILENT_SECONDS if self.plan.failover else PATIENCE_SECONDS
+            events = self.selector.select(max(0.0, waiting[0][0] - now) if waiting else patience)
+            if self.plan.failover:
+                self._leave_silent(users)
+            elif not events and not waiting:
                 self.unexpected["no answer"] += under_way
                 return
             for key, _mask in events:
@@ -131,6 +152,7 @@ class _Load:
         self.sent += 1
         # Paced: from when it was due, else a stalled server would be asked less and look better for it.
         user.sent_at = user.due_at if self.plan.pace else now
+        user.asked_at = now
         user.answer = b""
         try:
             user.connection.send(request.content)
@@ -140,7 +162,9 @@ class _Load:
     def _receive(self, user: _User) -> bool:
         """Whether the answer is complete now."""
         request = user.request
-        assert request is not None, "an answer to nothing"
+        if request is None:
+            self._reconnect(user)  # Nothing was asked: it hung up.
+            return False
         try:
             part = user.connection.recv(MAX_RESPONSE_BYTES)
         except OSError:
@@ -158,6 +182,7 @@ class _Load:
             self.unexpected[f"{request.kind} {status}"] += 1
         elif request.on_answer:
             request.on_answer(answer)
+        user.request = None
         return True
 
     def _move(self, user: _User) -> None:
@@ -165,15 +190,27 @@ class _Load:
         assert user.request is not None, "an answer to nothing"
         if not self.plan.failover:
             self.unexpected[f"{user.request.kind} cut"] += 1
-            raise ConnectionError("the server hung up")
         self.moved += 1
+        self._reconnect(user)
+        user.answer = b""
+        user.asked_at = time.perf_counter()
+        user.connection.send(user.request.content)
+
+    def _reconnect(self, user: _User) -> None:
+        if not self.plan.failover:
+            raise ConnectionError("the server hung up")
         self.selector.unregister(user.connection)
         user.connection.close()
         user.host += 1
         user.connection = _connect(self.plan, user.host)
-        user.answer = b""
         self.selector.register(user.connection, selectors.EVENT_READ, user)
-        user.connection.send(user.request.content)
+
+    def _leave_silent(self, users: Sequence[_User]) -> None:
+        """Move those away whose host has said nothing for too long: of one whose link is down nobody is told."""
+        now = time.perf_counter()
+        for user in users:
+            if user.request is not None and now - user.asked_at > SILENT_SECONDS:
+                self._move(user)
 
     def _result(self, seconds: float, cpu: float) -> Result:
         everything = [latency for kind in self.latencies.values() for latency in kind]
@@ -188,6 +225,7 @@ class _Load:
             by_kind={kind: _percentiles(latencies) for kind, latencies in sorted(self.latencies.items())},
             client_cpu=round(cpu / seconds, 3),
             moved=self.moved,
+            told=self.scenario.told,
         )
 
 

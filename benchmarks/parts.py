@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks import events, pgbench
 from benchmarks.crew import make_crew
 from benchmarks.departures import measure_cancellations
+from benchmarks.hosts import measure_hosts
 from benchmarks.hot import measure_hot
 from benchmarks.lapsed import measure_sweep
 from benchmarks.loads import COLUMNS, carry_out, compare, describe, label, sum_up
@@ -78,6 +79,7 @@ PARTS: Mapping[str, Part] = {
     "confirmations": events.measure_confirmations,
     "sweep": measure_sweep,
     "cancellations": measure_cancellations,
+    "hosts": measure_hosts,
     "scale": measure_scale,
 }
 SLOW = ("scale",)  # Filling tables takes minutes: only when asked for.

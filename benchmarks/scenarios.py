@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import random
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 MAX_RESPONSE_BYTES = 1 << 18  # One read takes any answer that is measured here.
@@ -59,6 +57,7 @@ class Scenario:
         self._plan = plan
         self._random = random.Random(plan.seed)  # Cheap and repeatable: nothing here is a secret.
         self._host = f"Host: {plan.hosts[0]}:{plan.port}\r\n".encode()
+        self.told: dict[str, list[str]] = {}  # What was promised to whom, by kind, where somebody asks afterwards.
         self._count = 0
         self._run = uuid4().hex[:12].encode()
         first = date.fromisoformat(plan.first_date) if plan.first_date else date(2030, 1, 1)
@@ -185,9 +184,7 @@ class Mixed(Scenario):
         return Request("confirm", self._post(path, body, self._authorization), 200)
 
     def _remember(self, answer: bytes) -> None:
-        at = answer.find(b'"hold_')
-        if at > 0:
-            self._placed.append(answer[at + 1 : answer.index(b'"', at + 1)])
+        self._placed.append(find_hold_id(answer))
 
 
 class Slots(Scenario):
@@ -230,46 +227,6 @@ class SoldOut(Place):
         return request
 
 
-class Webhook(Scenario):
-    """The platform tells of orders that were paid, each of one hold."""
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
-        self._key = base64.b64decode(plan.webhook_secret.removeprefix("whsec_"))
-        self._holds = iter(plan.hold_ids)
-
-    def next(self) -> Request:
-        self._count += 1
-        name = b"%b_%d" % (self._run, self._count)
-        hold_id = next(self._holds, "hold_none").encode()
-        now = datetime.now(UTC)
-        body = (
-            b'{"type":"order.placed","data":{"order":{"id":"order_%b","status":"pending","version":1,"updated_at":"%b",'
-            b'"items":[{"id":"item_1","quantity":1,"metadata":{"booking_hold_id":"%b"}}]}}}'
-            % (name, now.isoformat().encode(), hold_id)
-        )
-        stamp = b"%d" % now.timestamp()
-        digest = hmac.digest(self._key, b"msg_%b.%b.%b" % (name, stamp, body), "sha256")
-        headers = b"webhook-id: msg_%b\r\nwebhook-timestamp: %b\r\nwebhook-signature: v1,%b\r\n" % (
-            name, stamp, base64.b64encode(digest),
-        )  # fmt: skip
-        return Request("webhook", self._post(b"/webhooks/medusa", body, headers), 202)
-
-
-SCENARIOS: Mapping[str, type[Scenario]] = {
-    "constant": Constant,
-    "place": Place,
-    "read": Read,
-    "revalidate": Revalidate,
-    "month": Month,
-    "mixed": Mixed,
-    "slots": Slots,
-    "book": Book,
-    "sold out": SoldOut,
-    "webhook": Webhook,
-}
-
-
 def is_complete(answer: bytes) -> bool:
     """Whether this is all of one answer. The server always says Content-Length, where there is content."""
     end = answer.find(b"\r\n\r\n")
@@ -284,3 +241,8 @@ def find_header(answer: bytes, name: bytes, end: int | None = None) -> bytes:
     if at < 0:
         return b""
     return answer[at + len(name) + 4 : answer.index(b"\r", at + 2)]
+
+
+def find_hold_id(answer: bytes) -> bytes:
+    at = answer.index(b'"hold_') + 1
+    return answer[at : answer.index(b'"', at)]

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -72,9 +72,9 @@ class Web:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """A database of our own and a broker: on embedded servers, or where DATABASE_URL and BROKER_URL say."""
-    with _servers() as (server_url, broker_url), database(server_url) as url:
+def stage(servers: AbstractContextManager[tuple[str, str]] | None = None) -> Iterator[Stage]:
+    """A database of our own and a broker: on these servers, where DATABASE_URL and BROKER_URL say, or embedded."""
+    with servers or _servers() as (server_url, broker_url), database(server_url) as url:
         db.migrate(url)
         first = date.today() + timedelta(days=30)
         resources = [f"res_bench_{n}" for n in range(RESOURCES)]
