@@ -37,6 +37,7 @@ def measure_webhooks(ground: Stage, served: Web, *, seconds: float, rounds: int,
             conn.execute("DELETE FROM event WHERE status = 'pending'")
         for name in ("relay", "worker"):
             stack.enter_context(program(name, ground.database_url, Path(folder), BROKER_URL=ground.broker_url))
+        _deliver(ground, served, seconds=1, number=0)  # Until then the worker is starting.
         delays = [_deliver(ground, served, seconds=seconds, number=n) for n in range(1, rounds + 1)]
     per_second = median(turn["per_second"] for turn in accepted)
     p95 = median(turn["delay"]["p95"] for turn in delays)
@@ -131,7 +132,8 @@ def _deliver(ground: Stage, served: Web, *, seconds: float, number: int) -> dict
             )
         )
     delay = dict(zip(("p50", "p95", "p99"), row["delays"] or [1000.0 * PATIENCE_SECONDS] * 3, strict=True))
-    _print(f"applied, round {number}", result.per_second, delay)
+    if number:
+        _print(f"applied, round {number}", result.per_second, delay)
     missing = min(len(hold_ids), result.requests_in_all) - row["count"] - late
     return {**vars(result), "delay": delay, "late": late, "missing": missing}
 
