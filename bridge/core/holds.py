@@ -219,7 +219,7 @@ def sweep_holds(conn: Connection, hold_ids: Sequence[str]) -> list[str]:
 
 
 def count_restored(conn: Connection, hold_ids: Sequence[str]) -> int:
-    """How much capacity these holds, now expired, gave back in all: quantities, summed over their slots."""
+    """How much these holds, now expired, gave back in all: places, summed over dates and departures; appointments."""
     return int(db.one(conn.execute(queries.count_restored, {"hold_ids": list(hold_ids)}))["restored"])
 
 

@@ -81,7 +81,14 @@ ORDER BY f.resource_id, f.slot_no;
 SELECT expire_chosen_holds(%(hold_ids)s) AS hold_id WHERE pg_try_advisory_xact_lock(7320118);
 
 -- name: count_restored
-SELECT coalesce(sum(k.quantity), 0) AS restored FROM claim k WHERE k.hold_id = ANY (%(hold_ids)s) AND k.state = 'expired';
+-- Places, on each date or departure. What somebody's quarter hours weigh means nothing to people: an appointment is one.
+SELECT coalesce(sum(CASE r.grain WHEN 'quarter_hour' THEN h.quantity ELSE k.places END), 0) AS restored
+FROM hold h
+JOIN resource r ON r.id = h.resource_id
+JOIN LATERAL (
+    SELECT sum(k.quantity) AS places FROM claim k WHERE k.hold_id = h.id AND k.state = 'expired'
+) k ON k.places IS NOT NULL
+WHERE h.id = ANY (%(hold_ids)s);
 
 -- name: extend_hold
 -- See functions/4_extend_hold.sql.
