@@ -9,10 +9,10 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from bridge import db
-from bridge.core import failures, resources
+from bridge.core import failures, reservation_reports, resources
 from bridge.db import Connection
 from bridge.errors import InvalidData
-from bridge.rules.slots import quarter_start, slot_day
+from bridge.web.ops import texts
 from bridge.web.ops.console import new_blueprint, page
 
 blueprint = new_blueprint("orders", "/ops/orders")
@@ -27,12 +27,15 @@ def show_timeline() -> ResponseReturnValue:
     if len(order_id) > _LONGEST_ID or "\0" in order_id:
         raise InvalidData("No order has such an id.")
     timeline: list[dict[str, Any]] = []
+    numbers: list[str] = []
     if order_id:
         with db.transaction() as conn:
             timeline = failures.order_timeline(conn, order_id)
             names = _slot_names(conn, timeline)
+            reserved, _count = reservation_reports.list_reservations(conn, order_id=order_id, time_zone="UTC")
+        numbers = [reservation.booking_number for reservation in reserved]
         timeline = [entry | {"details": _readable(entry["details"], names)} for entry in timeline]
-    return page("orders", order_id=order_id, timeline=timeline)
+    return page("orders", order_id=order_id, numbers=numbers, timeline=timeline)
 
 
 def _slot_names(conn: Connection, timeline: list[dict[str, Any]]) -> dict[str, str]:
@@ -46,16 +49,9 @@ def _readable(details: Mapping[str, Any], grains: Mapping[str, str]) -> dict[str
     left_out = {"slot_no", "missing", "finished_at"}  # Told otherwise, or by the entries after it.
     shown = {name: value for name, value in details.items() if name not in left_out and value != 0}
     if details.get("slot_no") is not None:
-        shown["slot"] = _slot(details["slot_no"], grain)
+        shown["slot"] = texts.slot(details["slot_no"], grain)
     if details.get("missing"):
-        shown["missing"] = [f"{slot['quantity']} on {_slot(slot['slot_no'], grain)}" for slot in details["missing"]]
+        shown["missing"] = [
+            f"{slot['quantity']} on {texts.slot(slot['slot_no'], grain)}" for slot in details["missing"]
+        ]
     return shown
-
-
-def _slot(slot_no: int, grain: str | None) -> str:
-    match grain:
-        case "day":
-            return slot_day(slot_no).isoformat()
-        case "quarter_hour":
-            return f"{quarter_start(slot_no):%Y-%m-%d %H:%M} UTC"
-    return str(slot_no)

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from bridge.rules.slots import quarter_start, slot_day
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -63,6 +65,16 @@ def brief(details: Mapping[str, Any]) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun: "1 event", "1,234 events"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def slot(slot_no: int, grain: str | None) -> str:
+    """When a slot is, by the grain of its resource; its number where that says nothing."""
+    match grain:
+        case "day":
+            return slot_day(slot_no).isoformat()
+        case "quarter_hour":
+            return f"{quarter_start(slot_no):%Y-%m-%d %H:%M} UTC"
+    return str(slot_no)
 
 
 def flatten(messages: Any) -> str:

@@ -24,6 +24,8 @@ PAGES = [
     "/ops/workers",
     "/ops/orders",
     "/ops/orders?order_id=order_unknown",
+    "/ops/reservations",
+    "/ops/reservations?status=open&q=ada&customer_email=ada@example.test&start_date=2026-01-01&end_date=2190-01-01",
     "/ops/shortfalls",
     "/ops/shortfalls?status=all",
     "/ops/shortfalls?status=resolved&order_id=order_unknown",
