@@ -22,6 +22,7 @@ from bridge.rules.slots import day_slots, quarter_slot, quarter_start
 
 queries = sql.load("reservations")
 
+_NAMES = ("resource_id", "slot_id", "service_id", "staff_id")
 _WHOLE_CHAIR = 2  # What a member of staff's quarter hour holds: a service weighs 2, its buffer 1.
 
 
@@ -82,7 +83,7 @@ def _naming(index: int, asked: dict[str, Any]) -> Iterator[None]:
         error.message = f"items.{index}: {error.message}"
         error.details["index"] = index
         if isinstance(error, errors.Conflict):
-            named = {name: asked[name] for name in ("resource_id", "slot_id", "service_id") if asked.get(name)}
+            named = {name: asked[name] for name in _NAMES if asked.get(name)}
             error.details["items"] = [{"index": index, **named, "reason": error.code}]
         raise
 

@@ -33,18 +33,15 @@ def refusal(items: Sequence[Item], short: Mapping[tuple[str, int], dict[str, Any
     return errors.InsufficientCapacity(f"Insufficient capacity: {message}", items=refused)
 
 
-def count(conn: Connection, refused: Sequence[Mapping[str, Any]]) -> None:
-    """Count what was asked for and not had, by resource, day and reason, for the analytics. One statement."""
-    known = [item for item in refused if item.get("resource_id")]
-    if known:
-        conn.execute(
-            queries.count_refused,
-            {
-                "resource_ids": [item["resource_id"] for item in known],
-                "reasons": [item["reason"] for item in known],
-                "share": secrets.randbelow(8),
-            },
-        )
+def count(conn: Connection, refused: Sequence[Mapping[str, Any]], *, time_zone: str) -> None:
+    """Count what was asked for and not had, by resource, day and reason, for the analytics. One statement.
+
+    Where anybody's time would have done, it counts under the service, on the day of `time_zone`.
+    """
+    if refused:
+        names = ("resource_id", "slot_id", "staff_id", "service_id", "reason")
+        values = {f"{name}s": [item.get(name) for item in refused] for name in names}
+        conn.execute(queries.count_refused, {**values, "time_zone": time_zone, "share": secrets.randbelow(8)})
 
 
 def _reason(missing: Sequence[dict[str, Any]]) -> str:

@@ -93,12 +93,14 @@ GROUP BY 1, 2, 3;
 
 -- name: count_refusals
 -- How often items were asked for and not had on the days of a range, by reason; in one group, or one for each day or
--- resource.
+-- resource; also for each service, of anybody's time.
 SELECT CASE %(group_by)s::text WHEN 'day' THEN f.on_date END AS day,
     CASE %(group_by)s::text WHEN 'resource' THEN f.resource_id END AS resource_id,
-    CASE %(group_by)s::text WHEN 'resource' THEN r.name END AS name,
+    CASE %(group_by)s::text WHEN 'resource' THEN coalesce(r.name, v.name) END AS name,
     f.reason, sum(f.n)::bigint AS n
-FROM refusal f LEFT JOIN resource r ON r.id = f.resource_id
+FROM refusal f
+LEFT JOIN resource r ON r.id = f.resource_id
+LEFT JOIN service v ON v.id = f.resource_id
 WHERE f.on_date BETWEEN %(start_date)s AND %(end_date)s
     AND (%(resource_id)s::text IS NULL OR f.resource_id = %(resource_id)s)
 GROUP BY 1, 2, 3, 4;

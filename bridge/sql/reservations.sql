@@ -106,16 +106,23 @@ WHERE id = ANY (%(hold_ids)s) AND status = 'ACTIVE';
 UPDATE reservation SET released_at = clock_timestamp() WHERE booking_number = %(booking_number)s;
 
 -- name: count_refused
--- In one of eight rows, drawn by whoever counts; a count lost in a crash is no loss worth waiting for the disk.
+-- Under the resource that was asked for, or the departure's, or whose time it was; of anybody's time under the service,
+-- whose zone is the one given. In one of eight rows, drawn by whoever counts; a count lost in a crash is no loss worth
+-- waiting for the disk.
 WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO refusal (resource_id, on_date, reason, share, n)
-SELECT r.id, (now() AT TIME ZONE r.time_zone)::date, w.reason, %(share)s, w.n
+SELECT w.id, (now() AT TIME ZONE w.time_zone)::date, w.reason, %(share)s, w.n
 FROM lazily, (
-    SELECT a.resource_id, a.reason, count(*) AS n
-    FROM unnest(%(resource_ids)s::text[], %(reasons)s::text[]) AS a (resource_id, reason) GROUP BY 1, 2
+    SELECT coalesce(r.id, v.id) AS id, coalesce(r.time_zone, %(time_zone)s) AS time_zone, a.reason, count(*) AS n
+    FROM unnest(%(resource_ids)s::text[], %(slot_ids)s::text[], %(staff_ids)s::text[], %(service_ids)s::text[],
+        %(reasons)s::text[]) AS a (resource_id, slot_id, staff_id, service_id, reason)
+    LEFT JOIN slot s ON s.id = a.slot_id
+    LEFT JOIN resource r ON r.id = coalesce(a.resource_id, s.resource_id, a.staff_id)
+    LEFT JOIN service v ON v.id = a.service_id
+    WHERE coalesce(r.id, v.id) IS NOT NULL
+    GROUP BY 1, 2, 3
 ) w
-JOIN resource r ON r.id = w.resource_id
-ORDER BY r.id, w.reason
+ORDER BY w.id, w.reason
 ON CONFLICT (resource_id, on_date, reason, share) DO UPDATE SET n = refusal.n + excluded.n;
 
 -- name: list_resources_for_items

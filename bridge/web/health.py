@@ -30,7 +30,7 @@ _PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
 
 CANCELLERS = ("clock", "customer", "order", "staff", "system")
 FATES = ("abandoned", "lapsed", "open", "paid", "withdrawn")
-REASONS = ("blackout", "not_open", "sold_out")
+REASONS = ("blackout", "not_open", "outside_business_hours", "slot_cancelled", "slot_unavailable", "sold_out")
 
 blueprint = Blueprint("health", __name__)
 

@@ -53,7 +53,7 @@ def begin_at(conn: Connection, number: str, at: datetime) -> None:
 
 
 def refuse(conn: Connection, resource_id: str, reason: str, times: int = 1) -> None:
-    reservation_refusals.count(conn, [{"resource_id": resource_id, "reason": reason}] * times)
+    reservation_refusals.count(conn, [{"resource_id": resource_id, "reason": reason}] * times, time_zone=ZONE)
 
 
 def test_every_fate_is_counted_as_what_it_is(conn: Connection) -> None:

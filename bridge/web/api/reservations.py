@@ -92,7 +92,7 @@ def count_refused(error: errors.Conflict) -> Response:
     ASKED.labels(error.code).inc()
     # The answer is the refusal, whether it can be counted or not.
     with suppress(errors.Unavailable), db.statement() as conn:
-        reservation_refusals.count(conn, error.details.get("items", []))
+        reservation_refusals.count(conn, error.details.get("items", []), time_zone=settings().booking_time_zone)
     return answer_error(error)
 
 

@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from bridge import db
 from bridge.core import keys
 from bridge.db import Connection
-from tests.factories import make_reservation, make_resource
+from tests.factories import at, make_appointment, make_reservation, make_resource, make_shop
 from tests.reservation_fates import make_fates, pay
+from tests.waiting import make_slot, make_tour, slot_id_of
 
 PATH = "/admin/reservations"
 Headers = dict[str, str]
@@ -219,6 +220,32 @@ def test_what_is_refused_is_a_conflict(client: FlaskClient, admin: Headers) -> N
     assert [day["conflicts"] for day in by_day] == [0] * 29 + [2]
     assert (by_day[0]["begun"], by_day[0]["success_rate"], by_day[0]["conflict_rate"]) == (0, None, None)
     assert (by_day[-1]["begun"], by_day[-1]["open"], by_day[-1]["success_rate"]) == (1, 1, None)
+
+
+def test_what_is_refused_counts_where_it_was_asked_for(client: FlaskClient, admin: Headers) -> None:
+    """A departure counts at its tour; somebody's time at whose it was, and where anybody would do at the service."""
+    with db.transaction() as conn:
+        tour_id = make_tour(conn)
+        slot_no = make_slot(conn, tour_id, capacity=3)
+        conn.execute("UPDATE slot SET cancelled_at = now() WHERE slot_no = %s", [slot_no])
+        slot_id = slot_id_of(conn, slot_no)
+        shop = make_shop(conn, name="Haircut")
+        make_appointment(conn, service_id=shop.service_id, staff_id=shop.staff_id)
+    taken = {"service_id": shop.service_id, "start_at": at("10:00").isoformat()}
+    items: list[dict[str, Any]] = [
+        {"slot_id": slot_id, "party": {"adult": 1}},
+        taken,
+        taken | {"staff_id": shop.staff_id},
+    ]
+
+    answers = [client.post("/api/reserve-availability", json={"items": [item]}) for item in items]
+
+    assert [answer.json["code"] for answer in answers] == ["slot_cancelled", "slot_unavailable", "slot_unavailable"]
+    groups = get(client, admin, "/analytics", group_by="resource")["breakdown"]
+    refusals = {group["resource_id"]: (group["name"], group["refusals"]) for group in groups}
+    assert refusals[tour_id][1] == {"slot_cancelled": 1}
+    assert refusals[shop.service_id] == ("Haircut", {"slot_unavailable": 1})
+    assert refusals[shop.staff_id] == ("Sam", {"slot_unavailable": 1})
 
 
 @pytest.mark.parametrize(
