@@ -14,12 +14,12 @@ _SECONDS = 240  # On two busy cores; what waits in a document for something that
 
 
 def blocks_of(name: str) -> list[str]:
-    """What the reader of docs/<name> is told to type, block by block."""
-    return _BLOCK.findall((ROOT / "docs" / name).read_text())
+    """What the reader of a document is told to type, block by block."""
+    return _BLOCK.findall((ROOT / name).read_text())
 
 
 def walk_through(name: str) -> list[str]:
-    """What the commands of docs/<name> say, line by line, typed beside a bridge of their own.
+    """What the commands of a document say, line by line, typed beside a bridge of their own.
 
     With two blocks the first starts the bridge: its settings are taken, and its platform's port is a free one.
     """

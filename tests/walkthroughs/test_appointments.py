@@ -9,4 +9,4 @@ from tests.walkthroughs.documents import walk_through
 
 @pytest.mark.timeout(400)
 def test_the_walk_through_books_and_pays() -> None:
-    assert walk_through("appointments.md") == ["confirmed", "confirmed", "10.0"]
+    assert walk_through("docs/appointments.md") == ["confirmed", "confirmed", "10.0"]

@@ -11,7 +11,7 @@ from tests.walkthroughs.documents import walk_through
 
 @pytest.mark.timeout(400)
 def test_the_walk_through_reserves_pays_and_gives_back() -> None:
-    said = walk_through("reservations.md")
+    said = walk_through("docs/reservations.md")
 
     before, letter, after = said[:7], said[7:-4], said[-4:]
     assert before[:4] == ["900", "insufficient_capacity", "sold_out", "2"]

@@ -29,7 +29,7 @@ SAYS = [
 
 @pytest.mark.timeout(400)
 def test_the_walk_through_does_what_it_says() -> None:
-    lines = walk_through("tours.md")
+    lines = walk_through("docs/tours.md")
 
     assert len(lines) == len(SAYS), lines
     for line, said in zip(lines, SAYS, strict=True):
