@@ -26,6 +26,7 @@ from tasks import presence, settings, task
 BUDGET_SECONDS = 30
 BATCH = 1000
 SWEPT = 200  # Lapsed holds a transaction: milliseconds, which is as long as their slots are locked.
+LONGEST_REST_SECONDS = 0.1  # Between two of them.
 LISTED = 5000  # Lapsed holds looked up at a time: many enough to find some of the same slot.
 # What changed while the last look was under way, and clocks that differ.
 OVERLAP = timedelta(minutes=5)
@@ -62,10 +63,14 @@ def sweep_holds() -> None:
             lapsed = holds.list_lapsed(conn, limit=LISTED)
         swept = 0
         for n in range(0, len(lapsed), SWEPT):
+            started = time.monotonic()
             with db.transaction() as conn:
                 swept += len(holds.sweep_holds(conn, lapsed[n : n + SWEPT]))
-            if time.monotonic() > deadline:
+            ended = time.monotonic()
+            if ended > deadline:
                 return
+            # Half as long again is for those who buy: they are waiting, and a sweep can.
+            time.sleep(min((ended - started) / 2, LONGEST_REST_SECONDS))
         # Where nothing was to be had somebody else is at it.
         if len(lapsed) < LISTED or not swept:
             return
