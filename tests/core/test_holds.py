@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from bridge import errors
-from bridge.core import availability, holds
+from bridge.core import availability, holds, ledger
+from bridge.core.ledger import Target
 from bridge.rules.slots import day_slot, quarter_slot, quarter_start, slot_day
 from tests.factories import counters, future_day, lapse, make_hold, make_resource
 
@@ -235,6 +236,18 @@ def test_confirming_posts_the_hold_and_again_changes_nothing(conn):
     assert counters(conn, resource_id) == [(0, 2)] * 3
     with pytest.raises(errors.AlreadyConfirmed):
         holds.confirm_hold(conn, hold_id, order_id="order_2", line_item_id="item_1", actor="tests")
+
+
+def test_a_hold_that_was_moved_is_confirmed_where_it_is_and_nowhere_else(conn):
+    resource_id, (first, second) = make_resource(conn, days=2)
+    hold_id = make_hold(conn, resource_id, [first], 2)
+    until = holds.get_hold(conn, hold_id).expires_at
+    target = Target(hold_id, resource_id, day_slot(second), 2)
+    ledger.settle(conn, [hold_id], [target], cause="move", actor="tests", held_until=until)
+
+    holds.confirm_hold(conn, hold_id, order_id="order_moved", line_item_id=None, actor="tests")
+
+    assert counters(conn, resource_id) == [(0, 0), (0, 2)]
 
 
 def test_a_lapsed_hold_is_confirmed_late_while_there_is_room(conn):

@@ -28,7 +28,9 @@ BEGIN
 
     SELECT array_agg(k.hold_id), array_agg(k.resource_id), array_agg(k.slot_no), array_agg(k.quantity)
     INTO v_holds, v_resources, v_slots, v_quantities
-    FROM claim k WHERE k.hold_id = p_hold_id;
+    FROM claim k WHERE k.hold_id = p_hold_id
+        -- What it was moved away from it does not want again.
+        AND k.state IN ('held', 'expired');
     v_settled := (settle_claims(ARRAY[p_hold_id], v_holds, v_resources, v_slots, v_quantities, 'allocated', NULL, false,
         'none', 'confirm', p_actor) ->> 'settled')::boolean;
     IF NOT v_settled THEN outcome := 'no_room'; RETURN; END IF;
