@@ -90,8 +90,6 @@ def adapt(conn: Connection, schedule: Schedule) -> Effect:
         conn.execute(queries.withdraw_slots, {"resource_id": schedule.resource_id, "slots": numbers})
     created = _generate(conn, schedule, first, last).created if schedule.is_active else 0
     overbooked = _update(conn, schedule, stays) if stays else []
-    if stays:
-        offers.offer_opened(conn, tour_id=schedule.resource_id, starts_on=first, ends_on=last)
     return Effect(
         created=created,
         updated=len(stays),
@@ -109,9 +107,6 @@ def _generate(conn: Connection, schedule: Schedule, start_date: date, end_date: 
     today = _today(conn, schedule)
     wanted = [day for day in days if day >= today and day not in closed]
     made = _insert(conn, schedule, wanted) if wanted else []
-    if made:
-        # Who waits for that date comes first: the public does not see the seats in between.
-        offers.offer_opened(conn, tour_id=schedule.resource_id, starts_on=start_date, ends_on=end_date)
     blacked_out = sum(1 for day in days if day in closed)
     skipped = len(days) - blacked_out - len(made)
     return Generated(created=len(made), skipped=skipped, blacked_out=blacked_out, slots=made)
@@ -138,7 +133,7 @@ def _insert(conn: Connection, schedule: Schedule, days: Sequence[date]) -> list[
             "end_times": end_times,
         },
     ).fetchall()
-    # Somebody may wait for any departure of the date.
+    # Who waits for any departure of the date comes first: the public does not see the seats in between.
     offers.offer_slots(conn, tour_id=schedule.resource_id, slots=[row.pop("slot_no") for row in made])
     return made
 
@@ -159,7 +154,8 @@ def _update(conn: Connection, schedule: Schedule, slots: Sequence[dict[str, Any]
             "end_times": end_times,
         },
     )
-    offers.offer_slots(conn, tour_id=schedule.resource_id, slots=[slot["slot_no"] for slot in slots])
+    wider = [slot["slot_no"] for slot in slots if slot["max_capacity"] < schedule.max_capacity]
+    offers.offer_slots(conn, tour_id=schedule.resource_id, slots=wider)
     over = {row["slot_no"]: row["overbooked"] for row in rows if row["overbooked"]}
     return [slot | {"overbooked": over[slot["slot_no"]]} for slot in slots if slot["slot_no"] in over]
 

@@ -59,8 +59,8 @@ def offer_opened(
 
 
 def offer_slots(conn: Connection, *, tour_id: str, slots: Sequence[int]) -> int:
-    """As offer_opened, for departures that the caller has locked, or has made."""
-    named = {"resources": [tour_id] * len(slots), "slots": sorted(slots), "is_release": False}
+    """As offer_opened, for departures that have more seats now, and that the caller has locked, or has made."""
+    named = {"resources": [tour_id] * len(slots), "slots": sorted(slots), "is_release": True}
     offers: int = db.one(conn.execute(queries.offer_places, named))["offers"]
     return offers
 

@@ -90,7 +90,7 @@ WHERE s.resource_id = %(resource_id)s AND s.starts_at > now();
 
 -- name: list_departures
 -- What a schedule has still to run, with how many seats somebody holds or has this second.
-SELECT s.slot_no, s.id AS slot_id, s.slot_date, s.start_time, c.held + c.allocated - coalesce((
+SELECT s.slot_no, s.id AS slot_id, s.slot_date, s.start_time, c.max_capacity, c.held + c.allocated - coalesce((
     SELECT sum(k.quantity) FROM claim k WHERE k.resource_id = s.resource_id AND k.slot_no = s.slot_no
         AND k.state = 'held' AND k.expires_at <= now()), 0)::integer AS seats
 FROM slot s JOIN capacity c ON c.resource_id = s.resource_id AND c.slot_no = s.slot_no

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from bridge.core import blackouts, holds, ledger, offers, takes, waitlist
+from bridge.core import blackouts, holds, ledger, offers, slot_cancellations, takes, waitlist
 from bridge.core.ledger import Target
 from bridge.core.offers import Rule
+from bridge.core.waitlist import Entry
 from bridge.db import Connection
 from bridge.errors import EntryClosed, InsufficientCapacity
 from tests.factories import counters, future_day, lapse
@@ -266,6 +267,91 @@ def test_who_collects_may_leave_and_gives_it_all_back(conn: Connection) -> None:
     waitlist.leave(conn, large.id, actor="tests")
 
     assert statuses(conn, large, next_in_queue) == ["cancelled", "notified"]
+
+
+def collecting(conn: Connection, tour_id: str, slot_no: int, held: list[str], party: int) -> Entry:
+    """A party that was passed over often enough, and has one seat of those it needs."""
+    large = wait(conn, tour_id, party)
+    for hold_id in held[:3]:
+        holds.release_hold(conn, hold_id, actor="tests")
+        take(conn, tour_id, slot_no)
+    holds.release_hold(conn, held[3], actor="tests")
+    return large
+
+
+def test_what_was_collected_and_what_else_lapses_is_offered_whole_when_it_is_enough(conn: Connection) -> None:
+    tour_id, slot_no, held = full(conn, *[1] * 5)
+    large, small = collecting(conn, tour_id, slot_no, held, 2), wait(conn, tour_id, 1)
+    lapse_offer(conn, large)
+    lapse(conn, held[4])
+
+    holds.expire_holds(conn, limit=1000)
+
+    assert statuses(conn, large, small) == ["notified", "active"]
+    assert counters(conn, tour_id) == [(5, 0)]
+
+
+def test_who_collects_takes_all_seats_elsewhere_and_lets_go_of_the_rest(conn: Connection) -> None:
+    tour_id, morning, held = full(conn, *[1] * 4)
+    noon = make_slot(conn, tour_id, capacity=2, at=time(12))
+    both = take(conn, tour_id, noon, 2)
+    large, small = collecting(conn, tour_id, morning, held, 2), wait(conn, tour_id, 1)
+
+    holds.release_hold(conn, both, actor="tests")
+
+    assert statuses(conn, large, small) == ["notified", "active"]
+    assert waitlist.get_entry(conn, large.id).offered_slot_id == slot_id_of(conn, noon)
+    holds.expire_holds(conn, limit=1000)
+    assert statuses(conn, large, small) == ["notified", "notified"]
+    assert counters(conn, tour_id) == [(4, 0), (2, 0)]
+
+
+def test_who_has_collected_in_vain_does_not_keep_the_next_from_it(conn: Connection) -> None:
+    tour_id, slot_no, held = full(conn, *[1] * 8)
+    first, second = collecting(conn, tour_id, slot_no, held, 3), wait(conn, tour_id, 2)
+    lapse_offer(conn, first)
+    holds.expire_holds(conn, limit=1000)
+    take(conn, tour_id, slot_no)
+    for hold_id in held[4:6]:
+        holds.release_hold(conn, hold_id, actor="tests")
+        take(conn, tour_id, slot_no)
+
+    holds.release_hold(conn, held[6], actor="tests")
+
+    assert free_seats(conn, tour_id, slot_no) == 0
+    holds.release_hold(conn, held[7], actor="tests")
+    assert statuses(conn, first, second) == ["active", "notified"]
+
+
+def test_who_collects_goes_on_though_a_larger_party_comes_before(conn: Connection) -> None:
+    tour_id, slot_no, held = full(conn, *[1] * 6)
+    large = collecting(conn, tour_id, slot_no, held, 3)
+    favoured = wait(conn, tour_id, 4)
+    waitlist.set_priority(conn, favoured.id, priority=5)
+
+    holds.release_hold(conn, held[4], actor="tests")
+
+    assert free_seats(conn, tour_id, slot_no) == 0
+    holds.release_hold(conn, held[5], actor="tests")
+    assert statuses(conn, large, favoured) == ["notified", "active"]
+
+
+def test_who_loses_an_offer_to_others_is_offered_what_else_is_free(conn: Connection) -> None:
+    tour_id, morning, (hold_id,) = full(conn, 1)
+    noon = make_slot(conn, tour_id, capacity=2, at=time(12))
+    both = take(conn, tour_id, noon, 2)
+    entry = wait(conn, tour_id)
+    holds.release_hold(conn, hold_id, actor="tests")
+    holds.release_hold(conn, both, actor="tests")
+    offered = waitlist.get_entry(conn, entry.id)
+
+    slot_cancellations.begin(conn, slot_id_of(conn, morning), reason="Storm", alternative_slot_id=None, actor="tests")
+    slot_cancellations.take_step(conn, morning)
+
+    assert offered.offered_slot_id == slot_id_of(conn, morning)
+    assert statuses(conn, entry) == ["notified"]
+    assert waitlist.get_entry(conn, entry.id).offered_slot_id == slot_id_of(conn, noon)
+    assert free_seats(conn, tour_id, noon) == 1
 
 
 def test_without_patience_nobody_collects(conn: Connection) -> None:
