@@ -319,7 +319,9 @@ BEGIN
 
     SELECT array_agg(k.hold_id), array_agg(k.resource_id), array_agg(k.slot_no), array_agg(k.quantity)
     INTO v_holds, v_resources, v_slots, v_quantities
-    FROM claim k WHERE k.hold_id = p_hold_id;
+    FROM claim k WHERE k.hold_id = p_hold_id
+        -- What it was moved away from it does not want again.
+        AND k.state IN ('held', 'expired');
     v_settled := (settle_claims(ARRAY[p_hold_id], v_holds, v_resources, v_slots, v_quantities, 'allocated', NULL, false,
         'none', 'confirm', p_actor) ->> 'settled')::boolean;
     IF NOT v_settled THEN outcome := 'no_room'; RETURN; END IF;
@@ -604,25 +606,45 @@ CREATE FUNCTION public.follow_offer() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    v_entry waitlist_entry;
-    v_status waitlist_status;
+    v_queue record;
+    v_entry record;
+    v_waits_on boolean := false;
 BEGIN
-    SELECT * INTO v_entry FROM waitlist_entry e
-    WHERE e.hold_id = new.id AND e.status IN ('active', 'notified') FOR UPDATE;
+    SELECT e.resource_id, e.requested_date INTO v_queue FROM waitlist_entry e
+    WHERE e.hold_id = new.id AND e.status IN ('active', 'notified');
     IF NOT FOUND THEN RETURN NULL; END IF;
-    v_status := CASE
-        WHEN new.status = 'CONFIRMED' THEN 'converted'
-        WHEN new.status = 'RELEASED' AND new.closed_reason = 'declined' THEN 'cancelled'
-        WHEN new.status = 'EXPIRED' AND v_entry.status = 'notified' THEN 'expired'
-        ELSE 'active' END;
-    UPDATE waitlist_entry SET
-        status = v_status,
-        hold_id = CASE WHEN v_status <> 'active' THEN new.id END,
-        converted_at = CASE WHEN v_status = 'converted' THEN clock_timestamp() END,
-        closed_at = CASE WHEN v_status <> 'active' THEN clock_timestamp() END
-    WHERE id = v_entry.id;
-    IF v_status IN ('converted', 'expired') THEN
-        PERFORM owe_waitlist_notice(v_entry.id, v_status::text, new.id);
+
+    FOR v_entry IN
+        SELECT e.id, h.id AS hold_id, CASE
+            WHEN h.status = 'CONFIRMED' THEN 'converted'
+            WHEN h.status = 'RELEASED' AND h.closed_reason = 'declined' THEN 'cancelled'
+            WHEN h.status = 'EXPIRED' AND e.status = 'notified' THEN 'expired'
+            ELSE 'active' END::waitlist_status AS status
+        FROM waitlist_entry e JOIN hold h ON h.id = e.hold_id AND h.kind = 'offer' AND h.status <> 'ACTIVE'
+        WHERE e.resource_id = v_queue.resource_id AND e.requested_date = v_queue.requested_date
+            AND e.status IN ('active', 'notified')
+        ORDER BY e.priority DESC, e.created_at, e.id
+        FOR UPDATE OF e
+    LOOP
+        UPDATE waitlist_entry SET
+            status = v_entry.status,
+            hold_id = CASE WHEN v_entry.status <> 'active' THEN v_entry.hold_id END,
+            converted_at = CASE WHEN v_entry.status = 'converted' THEN clock_timestamp() END,
+            closed_at = CASE WHEN v_entry.status <> 'active' THEN clock_timestamp() END
+        WHERE id = v_entry.id;
+        IF v_entry.status IN ('converted', 'expired') THEN
+            PERFORM owe_waitlist_notice(v_entry.id, v_entry.status::text, v_entry.hold_id);
+        END IF;
+        v_waits_on := v_waits_on OR v_entry.status = 'active';
+    END LOOP;
+    IF v_waits_on THEN
+        -- Departures that others are at this moment are left to them, and to tend_waitlist: to wait for one now would
+        -- turn the lock order round.
+        PERFORM offer_places(array_agg(f.resource_id), array_agg(f.slot_no), false) FROM (
+            SELECT c.resource_id, c.slot_no FROM capacity c
+            WHERE c.resource_id = v_queue.resource_id AND c.on_date = v_queue.requested_date
+            FOR UPDATE SKIP LOCKED
+        ) f;
     END IF;
     RETURN NULL;
 END $$;
@@ -776,7 +798,9 @@ DECLARE
     v_slot record;
     v_entry waitlist_entry;
     v_free integer;
+    v_collected_at bigint;
     v_collected integer;
+    v_is_over boolean;
     v_head_passed boolean;
     v_offers integer := 0;
 BEGIN
@@ -793,7 +817,8 @@ BEGIN
         JOIN slot d ON d.slot_no = c.slot_no
         JOIN resource r ON r.id = c.resource_id AND r.is_active AND r.deleted_at IS NULL
         WHERE d.starts_at - v_rule.cutoff > clock_timestamp()
-        ORDER BY c.resource_id, c.slot_no
+        -- By date before number: two that give back on several dates lock the queues of these in one order.
+        ORDER BY c.resource_id, c.on_date, c.slot_no
     LOOP
         CONTINUE WHEN v_slot.free <= 0;
         v_free := v_slot.free;
@@ -803,36 +828,50 @@ BEGIN
             WHERE e.resource_id = v_slot.resource_id AND e.requested_date = v_slot.on_date AND e.status = 'active'
                 AND (e.slot_no IS NULL OR e.slot_no = v_slot.slot_no)
                 -- However many large parties wait: only the first of those that do not fit has a claim to what is left.
+                -- One that has collected had its turn.
                 AND (e.num_people <= v_free OR e.hold_id IS NOT NULL OR e.id = (
                     SELECT h.id FROM waitlist_entry h
                     WHERE h.resource_id = v_slot.resource_id AND h.requested_date = v_slot.on_date AND h.status = 'active'
-                        AND (h.slot_no IS NULL OR h.slot_no = v_slot.slot_no) AND h.num_people <= v_slot.max_capacity
+                        AND (h.slot_no IS NULL OR h.slot_no = v_slot.slot_no)
+                        AND h.num_people > v_free AND h.num_people <= v_slot.max_capacity AND h.collects_until IS NULL
                     ORDER BY h.priority DESC, h.created_at, h.id LIMIT 1))
             ORDER BY e.priority DESC, e.created_at, e.id
             FOR UPDATE
         LOOP
             EXIT WHEN v_free <= 0;
             v_collected := 0;
+            v_collected_at := NULL;
             IF v_entry.hold_id IS NOT NULL THEN
-                SELECT k.quantity INTO v_collected FROM hold h JOIN claim k ON k.hold_id = h.id
-                WHERE h.id = v_entry.hold_id AND h.status = 'ACTIVE' AND k.slot_no = v_slot.slot_no
-                    AND k.state = 'held' AND k.expires_at > clock_timestamp()
-                FOR UPDATE OF h SKIP LOCKED;
-                -- It collects on another departure, or this very moment its hold is being closed.
+                SELECT k.slot_no, k.quantity, k.state = 'expired' OR k.expires_at <= clock_timestamp()
+                INTO v_collected_at, v_collected, v_is_over
+                FROM claim k WHERE k.hold_id = v_entry.hold_id AND k.state IN ('held', 'expired');
+                -- Somebody closes it this very moment, and not the clock.
                 CONTINUE WHEN NOT FOUND;
+                IF v_is_over THEN
+                    v_collected_at := NULL;
+                ELSE
+                    PERFORM FROM hold h WHERE h.id = v_entry.hold_id AND h.status = 'ACTIVE' FOR UPDATE SKIP LOCKED;
+                    CONTINUE WHEN NOT FOUND;
+                END IF;
+                v_collected := CASE v_collected_at WHEN v_slot.slot_no THEN v_collected ELSE 0 END;
             END IF;
             IF v_entry.num_people - v_collected <= v_free THEN
+                IF v_collected_at <> v_slot.slot_no THEN
+                    -- Its departure may be locked by others, so its seats are not given back here: they lapse.
+                    UPDATE hold SET expires_at = now() WHERE id = v_entry.hold_id;
+                    UPDATE claim SET expires_at = now() WHERE hold_id = v_entry.hold_id;
+                END IF;
                 PERFORM offer_seats(v_entry, v_slot.slot_no, v_collected, v_entry.num_people - v_collected,
                     v_rule.offer_term, v_slot.closes_at);
                 v_free := v_free - (v_entry.num_people - v_collected);
                 v_offers := v_offers + 1;
-            ELSIF v_head_passed OR v_entry.num_people > v_slot.max_capacity THEN
+            ELSIF v_entry.num_people > v_slot.max_capacity THEN
                 CONTINUE;
-            ELSIF v_collected > 0
-                OR (v_entry.collects_until IS NULL AND v_rule.patience > 0 AND v_entry.passed_over >= v_rule.patience) THEN
+            ELSIF v_collected > 0 OR (v_entry.collects_until IS NULL AND NOT v_head_passed
+                    AND v_rule.patience > 0 AND v_entry.passed_over >= v_rule.patience) THEN
                 PERFORM offer_seats(v_entry, v_slot.slot_no, v_collected, v_free, v_rule.offer_term, v_slot.closes_at);
                 v_free := 0;
-            ELSE
+            ELSIF v_entry.collects_until IS NULL AND NOT v_head_passed THEN
                 v_head_passed := true;
                 IF p_is_release THEN
                     UPDATE waitlist_entry SET passed_over = passed_over + 1 WHERE id = v_entry.id;
