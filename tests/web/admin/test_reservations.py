@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from bridge import db
-from bridge.core import keys
+from bridge.core import keys, resources, slot_cancellations
 from bridge.db import Connection
 from tests.factories import at, make_appointment, make_reservation, make_resource, make_shop
 from tests.reservation_fates import make_fates, pay
@@ -198,6 +198,27 @@ def test_the_figures_of_a_resource(client: FlaskClient, admin: Headers, fates: A
     }
     assert (answer["resource_id"], answer["group_by"], answer["breakdown"]) == (resource_id, "none", [])
     assert answer["time_zone"] == "Australia/Brisbane"
+
+
+def test_what_the_seller_takes_back_is_neither_lapsed_nor_abandoned(client: FlaskClient, admin: Headers) -> None:
+    with db.transaction() as conn:
+        tour_id = make_tour(conn)
+        slot_no = make_slot(conn, tour_id, capacity=3)
+        slot_id = slot_id_of(conn, slot_no)
+        deleted, days = make_resource(conn)
+        make_reservation(conn, deleted, days)
+    body = {"items": [{"slot_id": slot_id, "party": {"adult": 1}}]}
+    assert client.post("/api/reserve-availability", json=body).status_code == 201
+
+    with db.transaction() as conn:
+        resources.delete_resource(conn, deleted, force=True, actor="tests")
+        slot_cancellations.begin(conn, slot_id, reason="Storm", alternative_slot_id=None, actor="tests")
+        while slot_cancellations.take_step(conn, slot_no):
+            pass
+
+    for resource_id in (deleted, tour_id):
+        figures = get(client, admin, "/analytics", resource_id=resource_id)["summary"]
+        assert (figures["begun"], figures["withdrawn"], figures["decided"]) == (1, 1, 0)
 
 
 def test_what_is_refused_is_a_conflict(client: FlaskClient, admin: Headers) -> None:
