@@ -1259,7 +1259,7 @@ CREATE FUNCTION public.reservation_fates(p_from timestamp with time zone, p_unti
         CASE WHEN bool_or(coalesce(a.id, s.hold_id) IS NOT NULL OR o.at IS NOT NULL) THEN 'paid'
             WHEN bool_or(h.status = 'ACTIVE' AND h.expires_at > now()) THEN 'open'
             WHEN bool_or(h.status IN ('ACTIVE', 'EXPIRED')) THEN 'lapsed'
-            WHEN bool_and(h.closed_reason IN ('blackout', 'delete', 'the departure was cancelled')) THEN 'withdrawn'
+            WHEN bool_and(coalesce(h.closed_reason, '') IN ('blackout', 'delete', 'the departure was cancelled')) THEN 'withdrawn'
             ELSE 'abandoned' END,
         min(coalesce(a.created_at, s.at, o.at)),
         count(*),
