@@ -187,18 +187,30 @@ def send(
     config = Config.from_env()
     config.require("webhook_secrets")
     body = webhooks.retarget(
-        orjson.loads(captured.read()),
+        _read_event(captured),
         order_id=order_id,
         hold_ids=hold_ids,
         booking_number=booking_number,
         quantity=quantity,
     )
+    address = f"http://{config.host}:{config.port}"
     try:
-        answer = webhooks.send(f"http://{config.host}:{config.port}/webhooks/medusa", config.webhook_secrets[0], body)
+        answer = webhooks.send(f"{address}/webhooks/medusa", config.webhook_secrets[0], body)
     except requests.RequestException as error:
-        raise click.ClickException(f"The bridge does not answer: {error}") from error
+        # What the library says of it is long, and a refused connection is what it nearly always is.
+        raise click.ClickException(
+            f"The bridge does not answer at {address}: set HOST and PORT as it has them."
+        ) from error
     click.echo(f"{answer.status_code} {answer.text}")
     sys.exit(0 if answer.ok else 1)
+
+
+def _read_event(captured: BinaryIO) -> dict[str, Any]:
+    with suppress(orjson.JSONDecodeError):
+        event = orjson.loads(captured.read())
+        if isinstance(event, dict):
+            return event
+    raise click.ClickException(f"{captured.name} is not an event: it must be a JSON object.")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from typing import Any
 
@@ -13,8 +14,16 @@ from granian.log import LogLevels
 from bridge.config import REQUIRED_BY_WEB, Config
 
 
+class _Intended(logging.Filter):
+    """Keeps the server's warning about the number of threads back, which is measured: see WEB_THREADS."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Python threads" not in record.getMessage()
+
+
 def run(config: Config) -> None:
     """Serve until told to stop."""
+    logging.getLogger("_granian").addFilter(_Intended())
     # Here too: what an application lacks would be a traceback in each of the processes that make one.
     config.require(*REQUIRED_BY_WEB)
     config.metrics_dir.mkdir(parents=True, exist_ok=True)

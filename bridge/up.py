@@ -107,7 +107,8 @@ def _prepare(config: Config, database_url: str) -> None:
     shutil.rmtree(config.metrics_dir, ignore_errors=True)
     config.metrics_dir.mkdir(parents=True)
     if applied := db.migrate(database_url):
-        _print(f"migrated the database: {', '.join(applied)}")
+        functions = sum(name.startswith("function ") for name in applied)
+        _print(f"migrated the database: {len(applied) - functions} migrations, {functions} functions")
     if config.embedded and demo.load(database_url):
         _print("loaded a demo catalogue")
     password = config.ops_password or embedded.kept_secrets(config).get("ops_password", "")
@@ -160,10 +161,10 @@ def _describe_secrets(config: Config, *, first_start: bool) -> list[str]:
 
 
 def _find_resource(config: Config, key: str) -> str | None:
-    answer = _get(config, "/admin/resource-booking/resources?limit=1", key) or {}
-    resources = answer.get("resources") or [{}]
-    found: str | None = resources[0].get("id")
-    return found
+    """A resource whose days can be asked for: not a tour with departures, nor somebody whose time is."""
+    answer = _get(config, "/admin/resource-booking/resources?limit=100", key) or {}
+    by_day = [each["id"] for each in answer.get("resources", []) if each["grain"] == "day" and each["is_active"]]
+    return by_day[0] if by_day else None
 
 
 def _get(config: Config, path: str, key: str = "") -> dict[str, Any] | None:

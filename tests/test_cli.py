@@ -262,7 +262,19 @@ def test_a_bridge_that_does_not_answer_is_said_in_one_line() -> None:
     answer = run("send", str(CAPTURE), PORT="8124")
 
     assert answer.exit_code == 1
-    assert answer.output.startswith("Error: The bridge does not answer")
+    assert answer.output == (
+        "Error: The bridge does not answer at http://127.0.0.1:8124: set HOST and PORT as it has them.\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["# Booking bridge", "[]", ""], ids=["no JSON", "no object", "nothing"])
+def test_what_is_no_event_is_not_sent(text: str, tmp_path: Path) -> None:
+    (tmp_path / "event.json").write_text(text)
+
+    answer = run("send", str(tmp_path / "event.json"))
+
+    assert answer.exit_code == 1
+    assert answer.output.endswith("event.json is not an event: it must be a JSON object.\n")
 
 
 # -- webhooks ----------------------------------------------------------------------------------------------------------
