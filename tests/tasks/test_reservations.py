@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import orjson
@@ -114,6 +115,8 @@ def test_the_link_shows_the_reservation_to_people_and_to_programs(settings):
     assert page.status_code == 200
     assert "A &lt;van&gt;" in page.text
     assert number in page.text
+    # Dates as the letter says them.
+    assert re.search(r"<dd>\w+day \d+ \w+ \d{4}( to |</dd>)", page.text), page.text
     assert shown.json["bookingNumber"] == number
     assert client.get(f"{path}x", headers={"Accept": "application/json"}).status_code == 403
     assert client.post(f"{path}/cancel").status_code == 404

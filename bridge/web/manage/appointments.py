@@ -38,7 +38,8 @@ def show(appointment_id: str, token: str) -> ResponseReturnValue:
             return jsonify(_one.dump({"booking": booking}))
         day = _asked_day(booking)
         free = _free_times(conn, booking, day) if booking.is_live else []
-    return page("appointment", booking=booking, token=token, day=day, free=free, when=letters.show_time)
+    shown = {"when": letters.show_time, "money": letters.show_money}
+    return page("appointment", booking=booking, token=token, day=day, free=free, **shown)
 
 
 def reschedule(appointment_id: str, token: str) -> ResponseReturnValue:

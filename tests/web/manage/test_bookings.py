@@ -95,12 +95,14 @@ def test_cancelling_shows_what_is_paid_back_and_is_done_once(client: FlaskClient
     again = client.post(f"{path}/cancel", data={"reason": "Ill"}, headers=HTML)
     after = client.get(path, headers=HTML)
 
-    assert re.search(r"<dt>Paid back</dt>\s*<dd class=\"total\">165\.00 AUD", page.text), page.text
+    assert re.search(r"<dt>To be paid back</dt>\s*<dd class=\"total\">165\.00 AUD", page.text), page.text
     assert done.status_code == 303
     assert again.status_code == 409
     cancelled = stands(booked["id"])
     assert (cancelled.status, cancelled.cancellation_reason, cancelled.cancelled_by) == ("cancelled", "Ill", "customer")
     assert "Cancel my booking" not in after.text and "Ill" in after.text
+    # Nobody has paid anything back yet: the platform is only asked to.
+    assert "To be paid back" in after.text
 
 
 def test_the_log_says_that_it_was_the_guest(client: FlaskClient, booked: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -382,6 +383,8 @@ def test_a_guest_sees_moves_and_cancels_on_their_page(client: FlaskClient, shop:
     assert shown.status_code == 200
     assert "Haircut" in shown.text
     assert "Australia/Brisbane" in shown.text
+    # A slip of the thumb cancels nothing: the button has to be opened first.
+    assert re.search(r"<details>\s*<summary>Cancel</summary>", shown.text)
     assert moved.status_code == cancelled.status_code == 303
     assert calendar.content_type.startswith("text/calendar")
     assert f"UID:{answer['booking']['id']}@bridge" in calendar.text
