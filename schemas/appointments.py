@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf, Range
 
 from schemas.fields import BodyFlag, Day, Email, Instant, Metadata, Money, Text
@@ -102,9 +102,6 @@ class ConfirmAppointmentSchema(Schema):
 
 class CancelAppointmentSchema(Schema):
     """Body of POST /store/bookings/{id}/cancel."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     reason = Text(longest=1000, shortest=0, load_default=None, allow_none=True)
 

@@ -13,7 +13,7 @@ from schemas.fields import BodyFlag, Instant, Money, Text
 class CancelSlotSchema(Schema):
     """Body of POST /api/calendar/admin/slots/{id}/cancel."""
 
-    reason = Text(longest=1000, required=True)
+    reason = Text(longest=1000, load_default="cancelled by staff")
     alternative_slot_id = Text(
         load_default=None, allow_none=True, metadata={"description": "Where parties are moved while its seats last."}
     )

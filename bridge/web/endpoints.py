@@ -97,10 +97,14 @@ def settings() -> Config:
 
 
 def read_json() -> Any:
-    """The body as JSON. Raises UnsupportedMediaType or MalformedJson."""
+    """The body as JSON; of none at all, an object with nothing in it. Raises UnsupportedMediaType or MalformedJson."""
+    raw = read_body()
+    # Clients that have nothing to say send no Content-Type either; a schema names what it misses.
+    if not raw:
+        return {}
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    parsed = parse_json(read_body())
+    parsed = parse_json(raw)
     if not isinstance(parsed, dict):
         raise InvalidData("The body must be a JSON object.")
     return parsed

@@ -91,7 +91,11 @@ def _operations(rule: Rule, description: Description) -> dict[str, Any]:
         "responses": _answers(description) | _errors(raised),
     }
     if description.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": description.body}}}
+        is_required = bool(description.body.validate({}))
+        operation["requestBody"] = {
+            "required": is_required,
+            "content": {"application/json": {"schema": description.body}},
+        }
     if not is_public:
         operation["security"] = [{"bearer": []}]
     operation["parameters"] += description.documents.get("parameters", [])

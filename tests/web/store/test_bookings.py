@@ -318,6 +318,31 @@ def test_a_cancelled_booking_gives_its_time_back_once(client: FlaskClient, shop:
     assert book(client, shop).status_code == 201
 
 
+def test_a_booking_is_cancelled_without_a_word(client: FlaskClient, shop: Shop) -> None:
+    answer = book(client, shop).json
+
+    cancelled = client.post(f"{PATH}/{answer['booking']['id']}/cancel?token={token_of(answer)}")
+
+    assert (cancelled.status_code, cancelled.json["booking"]["status"]) == (200, "cancelled"), cancelled.json
+
+
+def test_a_cancellation_with_a_field_nobody_knows_cancels_nothing(client: FlaskClient, shop: Shop) -> None:
+    answer = book(client, shop).json
+    path = f"{PATH}/{answer['booking']['id']}"
+
+    refused = client.post(f"{path}/cancel?token={token_of(answer)}", json={"reasn": "ill"})
+
+    assert (refused.status_code, list(refused.json["details"]["fields"])) == (400, ["reasn"]), refused.json
+    assert client.get(f"{path}?token={token_of(answer)}").json["booking"]["status"] == "held"
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "application/x-www-form-urlencoded"])
+def test_nothing_sent_at_all_is_told_what_is_missing(client: FlaskClient, content_type: str | None) -> None:
+    answer = client.post(PATH, content_type=content_type)
+
+    assert (answer.status_code, set(answer.json["details"]["fields"])) == (400, {"service_id", "start_at"})
+
+
 def test_a_booking_is_moved_in_place(client: FlaskClient, shop: Shop) -> None:
     answer = book(client, shop).json
     path = f"{PATH}/{answer['booking']['id']}"

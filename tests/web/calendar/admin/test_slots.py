@@ -53,9 +53,21 @@ def test_what_cannot_be_cancelled_is_refused(client: FlaskClient, admin: Headers
     path = f"{PATH}/{slot_id}/cancel"
 
     assert client.post(f"{PATH}/slot_none/cancel", json={"reason": "Storm"}, headers=admin).status_code == 404
-    assert client.post(path, json={}, headers=admin).status_code == 400
+    assert client.post(path, json={"reason": ""}, headers=admin).status_code == 400
     assert client.post(path, json={"reason": "Storm", "alternative_slot_id": slot_id}, headers=admin).status_code == 400
     assert client.post(path, json={"reason": "Storm"}).status_code == 401
     assert client.post(path, json={"reason": "Storm"}, headers=admin).status_code == 200
     other = client.post(path, json={"reason": "Something else"}, headers=admin)
     assert (other.status_code, other.json["code"]) == (409, "slot_cancelled")
+
+
+def test_nobody_has_to_say_why_a_departure_does_not_run(client: FlaskClient, admin: Headers) -> None:
+    with db.transaction() as conn:
+        slot_id = slot_id_of(conn, make_slot(conn, make_tour(conn)))
+    path = f"{PATH}/{slot_id}/cancel"
+
+    tried = client.post(f"{path}?dry_run=true", headers=admin)
+    done = client.post(path, headers=admin)
+
+    assert (tried.status_code, tried.json["dry_run"]) == (200, True), tried.json
+    assert (done.status_code, done.json["status"], done.json["reason"]) == (200, "done", "cancelled by staff")
