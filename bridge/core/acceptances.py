@@ -25,7 +25,7 @@ def accept(conn: Connection, entry_id: str, *, terms: Terms, party: Party | None
     tour = resources.get_resource(conn, entry.tour_id)
     seats = party.seats(infants_take_seats=tour.infants_take_seats)
     if seats != entry.num_people:
-        raise PartySize(f"{entry.num_people} seats are held, and this party takes {seats}.", seats=entry.num_people)
+        raise PartySize(f"Seats held: {entry.num_people}; this party takes {seats}.", seats=entry.num_people)
     booking = parties.book_held(
         conn,
         hold_id=taken.hold_id,

@@ -156,7 +156,7 @@ def check_open(conn: Connection, slot: Slot) -> None:
     """Raise what keeps the departure from being booked now, whatever it has left."""
     match slot.reason:
         case "too_late":
-            raise errors.TooLate(starts_at=slot.starts_at.isoformat())
+            raise errors.TooLate(starts_at=slot.starts_at)
         case "too_far_ahead":
             raise errors.TooFarAhead(slot_date=slot.slot_date.isoformat())
         case "blackout":
@@ -183,12 +183,19 @@ def no_room(conn: Connection, slot: Slot, short: Sequence[dict[str, Any]]) -> er
         return errors.SlotCancelled(reason=slot.cancellation_reason)
     available = found["available"]
     return errors.InsufficientCapacity(
-        "This departure is sold out." if not available else f"Only {available} seats are left on this departure.",
+        _left(available),
         slot_id=slot.id,
         requested=found["requested"],
         available=available,
-        waitlist_available=True,
+        # Whoever is more than the departure takes would wait for ever.
+        waitlist_available=found["requested"] <= slot.max_capacity,
     )
+
+
+def _left(seats: int) -> str:
+    if seats == 0:
+        return "This departure is sold out."
+    return f"Only {seats} {'seat is' if seats == 1 else 'seats are'} left on this departure."
 
 
 def _hold(

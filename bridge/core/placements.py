@@ -141,7 +141,7 @@ def check_time(crew: Crew, wish: Wish, start: int) -> None:
 
 def unavailable(conn: Connection, wish: Wish, refusal: type[errors.Conflict]) -> errors.Conflict:
     """The refusal, with the nearest times that are free."""
-    return refusal(alternatives=[_shown(near) for near in list_alternatives(conn, wish)])
+    return refusal(alternatives=list_alternatives(conn, wish))
 
 
 def candidates(crew: Crew, start: int) -> Iterator[Diary]:
@@ -267,9 +267,3 @@ def _placed(service: Service, diary: Diary, wish: Wish, given: dict[str, Any], a
         updated_at=answer["created_at"],
         read_at=answer["created_at"],
     )
-
-
-def _shown(near: dict[str, Any]) -> dict[str, Any]:
-    # Details go out as they are, so instants are written here as JSON has them.
-    instants = {name: near[name].isoformat().replace("+00:00", "Z") for name in ("start_at", "end_at")}
-    return {**instants, "staff_id": near["staff_id"]}

@@ -102,7 +102,7 @@ def delete_member(conn: Connection, staff_id: str) -> None:
         raise HasBookings(
             "This member of staff still has bookings; move or cancel them, or send force=true to cancel them.",
             bookings=[
-                {"id": found.id, "booking_number": found.booking_number, "start_at": found.start_at.isoformat()}
+                {"id": found.id, "booking_number": found.booking_number, "start_at": found.start_at}
                 for found in booked[: openings.SHOWN]
             ],
         )

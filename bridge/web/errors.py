@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from typing import Any
 
+import orjson
 import psycopg
 import structlog
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, current_app
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from bridge import errors
 from bridge.errors import BridgeError
 from bridge.web import observe
+from schemas.fields import show_instant
 
 STATUS = {
     "invalid_data": 400,
@@ -44,13 +47,24 @@ def register(app: Flask) -> None:
 def answer_error(error: BridgeError) -> Response:
     """The contract's error body, with the status of the error's kind."""
     observe.count_refusal(error)
-    response = jsonify(type=error.kind, code=error.code, message=error.message, details=error.details)
+    answer = {"type": error.kind, "code": error.code, "message": error.message, "details": error.details}
+    shown = orjson.dumps(answer, default=_show, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    response = current_app.response_class(shown, mimetype="application/json")
     response.status_code = 415 if isinstance(error, errors.UnsupportedMediaType) else STATUS[error.kind]
     if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after)
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _show(value: Any) -> str:
+    """An instant as every other answer has it, so that clients may compare the two as text."""
+    if isinstance(value, datetime):
+        return show_instant(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _answer_validation(error: ValidationError) -> Response:

@@ -74,9 +74,19 @@ def test_a_party_that_does_not_fit_is_told_what_is_left(client: FlaskClient, adm
     answer = client.post(f"{API}/bookings", json=booking_body(tour_id, slot_id))
 
     assert (answer.status_code, answer.json["code"]) == (409, "insufficient_capacity")
+    assert answer.json["message"] == "Only 1 seat is left on this departure."
     assert answer.json["details"]["available"] == 1
     assert answer.json["details"]["waitlist_available"] is True
     assert spots(client, tour_id, slot_id) == 1
+
+
+def test_a_party_no_departure_could_take_is_not_sent_to_the_waitlist(client: FlaskClient, admin: Headers) -> None:
+    tour_id, [slot_id] = make_departures(client, admin, days=1, max_capacity=4, min_capacity=1)
+
+    refused = client.post(f"{API}/bookings", json=booking_body(tour_id, slot_id, num_adults=5))
+
+    assert (refused.status_code, refused.json["code"]) == (409, "insufficient_capacity")
+    assert refused.json["details"]["waitlist_available"] is False
 
 
 @pytest.mark.parametrize(
@@ -128,6 +138,7 @@ def test_nobody_books_too_late_or_too_far_ahead(client: FlaskClient, admin: Head
     far = client.post(f"{API}/bookings", json=booking_body(tour_id, far_id))
 
     assert (late.status_code, late.json["code"]) == (400, "too_late")
+    assert late.json["details"]["starts_at"].endswith("Z")
     assert (far.status_code, far.json["code"]) == (400, "too_far_ahead")
 
 

@@ -15,6 +15,7 @@ from bridge import db, errors
 from bridge.core import appointments
 from bridge.web.store.bookings import show
 from schemas.appointments import AppointmentSchema
+from schemas.fields import show_instant
 from tests.conftest import JWT_SECRET
 from tests.factories import Shop, at, counters, future_day, lapse, make_appointment, make_service, make_shop, make_staff
 from tests.web.ops.rows import committed
@@ -96,10 +97,20 @@ def test_a_taken_time_is_refused_with_the_nearest_five_of_the_same_member_of_sta
     assert answer.json["code"] == "slot_unavailable"
     near = answer.json["details"]["alternatives"]
     assert [slot["start_at"] for slot in near] == [
-        at(clock).isoformat().replace("+00:00", "Z") for clock in ("09:15", "09:30", "10:30", "10:45", "11:00")
+        show_instant(at(clock)) for clock in ("09:15", "09:30", "10:30", "10:45", "11:00")
     ]
     assert {slot["staff_id"] for slot in near} == {shop[1]}
-    assert near[0]["end_at"] == at("09:45").isoformat().replace("+00:00", "Z")
+    assert near[0]["end_at"] == show_instant(at("09:45"))
+
+
+def test_the_alternatives_are_written_as_the_availability_writes_them(client: FlaskClient, shop: Shop) -> None:
+    book(client, shop)
+
+    near = book(client, shop).json["details"]["alternatives"]
+    query = {"date": future_day().isoformat(), "service_id": shop.service_id, "staff_id": shop[1]}
+    free = client.get(f"{PATH}/availability", query_string=query).json["slots"]
+
+    assert {(slot["start_at"], slot["end_at"]) for slot in near} < {(slot["start_at"], slot["end_at"]) for slot in free}
 
 
 def test_without_a_name_whoever_is_free_is_booked_until_nobody_is(client: FlaskClient) -> None:
