@@ -77,11 +77,11 @@ def list_changes(conn: Connection, booking_id: str, *, limit: int, offset: int) 
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` as JSON takes them: money as text, which keeps every digit."""
+    """`values` as JSON takes them: money as a number, written as the shortest decimal, which is the amount."""
     return {name: _plain(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, date | datetime | time):
         return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
+    return float(value) if isinstance(value, Decimal) else value

@@ -23,6 +23,7 @@ from bridge.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from bridge.rules.money import round_money
 
 View = Callable[..., Any]
 
@@ -94,6 +95,13 @@ def settings() -> Config:
     """The settings this application was made with."""
     config: Config = current_app.config["BRIDGE"]
     return config
+
+
+def in_our_currency(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """`body` with the amount of this name, if there is one, in whole minor units: what is shown is what is charged."""
+    if body.get(name) is None:
+        return body
+    return {**body, name: round_money(body[name], settings().default_currency)}
 
 
 def read_json() -> Any:

@@ -10,7 +10,7 @@ from bridge import db
 from bridge.core import resources
 from bridge.errors import HasBookings, ResourceNotFound
 from bridge.web import auth
-from bridge.web.endpoints import endpoint, settings
+from bridge.web.endpoints import endpoint, in_our_currency, settings
 from schemas.resources import (
     CreateResourceSchema,
     DeletedResourceSchema,
@@ -36,7 +36,9 @@ _deleted = DeletedResourceSchema()
 def create_resource(body: dict[str, Any]) -> Any:
     """Make a resource that is sold by the day."""
     with db.transaction() as conn:
-        resource = resources.create_resource(conn, **{"time_zone": settings().booking_time_zone, **body})
+        resource = resources.create_resource(
+            conn, **{"time_zone": settings().booking_time_zone, **in_our_currency(body, "price_per_person")}
+        )
     return _one.dump({"resource": resource}), 201
 
 
@@ -64,7 +66,7 @@ def get_resource(resource_id: str) -> Any:
 def update_resource(resource_id: str, body: dict[str, Any]) -> Any:
     """Change some fields of a resource."""
     with db.transaction() as conn:
-        resource = resources.update_resource(conn, resource_id, changes=body)
+        resource = resources.update_resource(conn, resource_id, changes=in_our_currency(body, "price_per_person"))
     return _one.dump({"resource": resource})
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint
 from bridge import db, errors
 from bridge.core import departures, schedules
 from bridge.web import auth
-from bridge.web.endpoints import endpoint
+from bridge.web.endpoints import endpoint, in_our_currency
 from schemas.blackouts import DryRunQuerySchema
 from schemas.schedules import (
     ChangedScheduleSchema,
@@ -43,7 +43,7 @@ _generated = GeneratedSchema()
 def create_schedule(body: dict[str, Any]) -> Any:
     """Say when a tour departs. Departures are made by generate-slots, or by the nightly filling of the horizon."""
     with db.transaction() as conn:
-        schedule = schedules.create_schedule(conn, **body)
+        schedule = schedules.create_schedule(conn, **in_our_currency(body, "price_override"))
     return _one.dump(schedule), 201
 
 
@@ -75,8 +75,9 @@ def get_schedule(schedule_id: str) -> Any:
 def update_schedule(schedule_id: str, body: dict[str, Any], query: dict[str, Any]) -> Any:
     """Change a schedule, and the departures it has still to run; what is booked stays. `dry_run` only says what."""
     dry_run = body["dry_run"] or query["dry_run"]
+    changes = in_our_currency(body["changes"], "price_override")
     with db.transaction() as conn, conn.transaction(force_rollback=dry_run):
-        schedule = schedules.change_schedule(conn, schedule_id, changes=body["changes"], days=body["days"])
+        schedule = schedules.change_schedule(conn, schedule_id, changes=changes, days=body["days"])
         effect = departures.adapt(conn, schedule)
     return {**_one.dump(schedule), "effect": _effect.dump(effect), "dry_run": dry_run}
 

@@ -277,6 +277,7 @@ def test_departure_and_party_change_in_one_act(client: FlaskClient, admin: Heade
     assert entry["modified_by"].startswith("customer:")
     assert (entry["old_value"]["slot_id"], entry["new_value"]["slot_id"]) == (slot_id, other_id)
     assert (entry["old_value"]["num_adults"], entry["new_value"]["num_adults"]) == (2, 3)
+    assert (entry["old_value"]["total_amount"], entry["new_value"]["total_amount"]) == (222.75, 305.25)
     assert (entry["reason"], entry["user_agent"]) == ("Changed party size", "a browser")
     assert entry["ip_address"] == "127.0.0.1"
 

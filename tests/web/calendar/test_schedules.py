@@ -115,6 +115,19 @@ def test_without_a_price_of_its_own_the_tours_is_taken(client: FlaskClient, admi
     assert (missing.status_code, missing.json["code"]) == (400, "price_missing")
 
 
+def test_a_price_is_kept_in_whole_cents_so_that_what_is_shown_is_charged(client: FlaskClient, admin: Headers) -> None:
+    tour_id = make_tour(client, admin, price_per_person=1.005)
+    path = f"/admin/resource-booking/resources/{tour_id}"
+
+    made = client.get(path, headers=admin).json["resource"]["price_per_person"]
+    changed = client.put(path, json={"price_per_person": 2.004}, headers=admin).json["resource"]["price_per_person"]
+    schedule = client.post(PATH, json=schedule_body(tour_id, price_override=84.995), headers=admin).json
+    moved = client.put(f"{PATH}/{schedule['id']}", json={"price_override": 3.125}, headers=admin).json
+
+    assert (made, changed) == (1.01, 2.0)
+    assert (schedule["price_override"], moved["price_override"]) == (85.0, 3.13)
+
+
 def test_what_is_sold_by_the_day_gets_no_departures(client: FlaskClient, admin: Headers) -> None:
     tour_id = make_tour(client, admin)
     day = future_day().isoformat()
