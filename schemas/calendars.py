@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validates_schema
 
 from schemas.availability import check_range
 from schemas.fields import BodyCount, Count, Day, LocalTime, Money, Text
+from schemas.pages import PagedAnswerSchema
 
 MAX_DAYS = 366
 REASONS = "no_departures, blackout, sold_out, slot_cancelled, too_late, too_far_ahead, party_size; null when available."
@@ -30,10 +31,12 @@ class MonthQuerySchema(Schema):
 
 
 class SlotsQuerySchema(Schema):
-    """A range of dates, inclusive."""
+    """A range of dates, inclusive, and how much of it."""
 
     start_date = Day(required=True)
     end_date = Day(required=True)
+    limit = Count(least=1, most=100, load_default=None, metadata={"description": "Absent: all of them."})
+    offset = Count(load_default=0)
 
     @validates_schema
     def check_range(self, data: dict[str, Any], **_kwargs: Any) -> None:
@@ -99,9 +102,8 @@ class MonthSchema(Schema):
     availability = fields.Dict(keys=fields.Date(), values=fields.Nested(DaySummarySchema))
 
 
-class DeparturesSchema(Schema):
-    """Every departure of a range."""
+class DeparturesSchema(PagedAnswerSchema):
+    """The departures of a range."""
 
     tour_id = fields.String()
     slots = fields.List(fields.Nested(DepartureSchema))
-    count = fields.Integer()

@@ -31,11 +31,17 @@ blueprint = Blueprint("calendars", __name__, url_prefix="/api/calendar")
 
 
 @blueprint.post("/availability")
-@endpoint(body=CheckAvailabilitySchema, answers={200: TourAvailabilitySchema}, errors=(ResourceNotFound,))
-def check_availability(body: dict[str, Any]) -> Any:
+@endpoint(
+    body=CheckAvailabilitySchema,
+    answers={200: TourAvailabilitySchema, 304: None},
+    errors=(ResourceNotFound,),
+    documents=_TAGGED,
+)
+def check_availability(body: dict[str, Any]) -> Response:
     """Whether a party can come along on a date, why not, and when else."""
     with db.transaction() as conn:
-        return show_availability(calendars.check_availability(conn, **body, terms=terms_of(settings())))
+        found = calendars.check_availability(conn, **body, terms=terms_of(settings()))
+    return tagged(orjson.dumps(show_availability(found)))
 
 
 def show_availability(found: calendars.Availability) -> dict[str, Any]:
@@ -88,11 +94,13 @@ def read_month(tour_id: str, query: dict[str, Any]) -> Response:
     documents=_TAGGED,
 )
 def list_slots(tour_id: str, query: dict[str, Any]) -> Response:
-    """Every departure of a range of dates, cancelled ones too."""
+    """The departures of a range of dates, cancelled ones too: every one, unless a limit is given."""
     return answer_departures(tour_id, **query)
 
 
-def answer_departures(tour_id: str, *, start_date: date, end_date: date, seats: int = 1) -> Response:
+def answer_departures(
+    tour_id: str, *, start_date: date, end_date: date, seats: int = 1, limit: int | None = None, offset: int = 0
+) -> Response:
     """The departures of a range, and whether so many seats of each can be booked; or that the caller has it already.
 
     Raises ResourceNotFound.
@@ -103,8 +111,10 @@ def answer_departures(tour_id: str, *, start_date: date, end_date: date, seats: 
             conn, tour_id=tour_id, start_date=start_date, end_date=end_date, window=terms.window
         )
     no_party = None if terms.min_size <= seats <= terms.max_size else "party_size"
-    shown = [_show_whole(slot, no_party or (None if slot.available_spots >= seats else "sold_out")) for slot in found]
-    return tagged(orjson.dumps({"tour_id": tour_id, "slots": shown, "count": len(shown)}))
+    page = found[offset:] if limit is None else found[offset : offset + limit]
+    shown = [_show_whole(slot, no_party or (None if slot.available_spots >= seats else "sold_out")) for slot in page]
+    at = {"count": len(found), "limit": len(found) if limit is None else limit, "offset": offset}
+    return tagged(orjson.dumps({"tour_id": tour_id, "slots": shown, **at}))
 
 
 def _show(slot: Slot) -> dict[str, Any]:

@@ -77,6 +77,19 @@ def test_who_would_never_fit_need_not_wait(client: FlaskClient, admin: Headers) 
     assert (answer["reason"], answer["waitlist_available"], answer["alternatives"]) == ("sold_out", False, [])
 
 
+def test_an_answer_that_has_not_changed_is_not_sent_again(client: FlaskClient, admin: Headers) -> None:
+    tour_id, [slot_id] = make_departures(client, admin, days=1)
+    body = {"tour_id": tour_id, "requested_date": FIRST.isoformat(), "num_people": 4}
+    headers = {"If-None-Match": ask(client, tour_id).headers["ETag"]}
+
+    same = client.post(f"{API}/availability", json=body, headers=headers)
+    book(client, tour_id, slot_id)
+    changed = client.post(f"{API}/availability", json=body, headers=headers)
+
+    assert (same.status_code, same.data) == (304, b"")
+    assert changed.status_code == 200
+
+
 def test_seats_whose_hold_has_lapsed_are_free_the_same_second(client: FlaskClient, admin: Headers) -> None:
     tour_id, [slot_id] = make_departures(client, admin, days=1, max_capacity=4, min_capacity=1)
     booking = book(client, tour_id, slot_id)
@@ -247,6 +260,22 @@ def test_departures_of_a_range_are_all_shown(client: FlaskClient, admin: Headers
     assert (free["slot_id"], free["is_available"], free["reason"]) == (free_id, True, None)
     assert set(free) == set(DepartureSchema().fields)
     assert "ETag" in answer.headers
+
+
+def test_departures_of_a_range_are_paged_by_whoever_asks_for_that(client: FlaskClient, admin: Headers) -> None:
+    tour_id, ids = make_departures(client, admin, days=25)
+    path = f"{API}/tours/{tour_id}/slots"
+    query = {"start_date": FIRST.isoformat(), "end_date": (FIRST + timedelta(days=30)).isoformat()}
+
+    everything = client.get(path, query_string=query).json
+    page = client.get(path, query_string=query | {"limit": 10, "offset": 20}).json
+
+    assert [slot["slot_id"] for slot in everything["slots"]] == ids
+    assert (everything["count"], everything["limit"], everything["offset"]) == (25, 25, 0)
+    assert [slot["slot_id"] for slot in page["slots"]] == ids[20:]
+    assert (page["count"], page["limit"], page["offset"]) == (25, 10, 20)
+    for absurd in ({"limit": 0}, {"limit": 101}, {"offset": -1}, {"limit": "ten"}):
+        assert client.get(path, query_string=query | absurd).status_code == 400
 
 
 def test_departures_are_shown_as_the_document_says(client: FlaskClient, admin: Headers) -> None:
