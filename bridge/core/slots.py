@@ -23,6 +23,8 @@ class Window:
     advance_days: int
 
 
+# When a departure begins, and on whose clock.
+Start = tuple[datetime, str]
 # Looking at a departure, whoever may book it when.
 ANY_TIME = Window(cutoff=timedelta(days=-100_000), advance_days=100_000)
 
@@ -125,6 +127,12 @@ def nearest_slots(
         "limit": limit,
     }
     return [_slot(row) for row in conn.execute(queries.nearest_slots, values)]
+
+
+def list_starts(conn: Connection, slot_nos: Sequence[int]) -> dict[int, Start]:
+    """When those of the slots begin that are departures."""
+    rows = conn.execute("SELECT slot_no, starts_at, time_zone FROM slot WHERE slot_no = ANY (%s)", [list(slot_nos)])
+    return {row["slot_no"]: (row["starts_at"], row["time_zone"]) for row in rows}
 
 
 def _range(tour_id: str, start_date: date, end_date: date, window: Window) -> dict[str, Any]:

@@ -49,10 +49,11 @@ def ask_retry() -> ResponseReturnValue:
         counts = failures.retry_events(conn, _load_filter(given), actor=operator().actor, dry_run=True)
     matched = counts["matched"]
     limited = " That is as many as go at once; repeat it for the rest." if matched == failures.BULK_LIMIT else ""
+    due = f"Each becomes due at once, with all its attempts.{limited}" if matched else "There are none to retry."
     return page(
         "confirm",
         title=f"Retry {texts.count(matched, given.get('status', 'failed') + ' event')}?",
-        sentence=f"{_describe_filter(given)} Each becomes due at once, with all its attempts.{limited}",
+        sentence=f"{_describe_filter(given)} {due}",
         action=url_for("ops_events.retry_all"),
         fields=given,
         button=f"Retry {matched:,}" if matched else None,
@@ -169,5 +170,5 @@ def _retry_all(given: Mapping[str, str]) -> str | None:
 
 
 def _describe_filter(given: Mapping[str, str]) -> str:
-    rest = {name: value for name, value in given.items() if name != "status"}
+    rest = {"text" if name == "q" else name: value for name, value in given.items() if name != "status"}
     return f"Only these: {texts.brief(rest)}." if rest else "All of them, whatever their type or order."

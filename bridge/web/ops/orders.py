@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
 
 from bridge import db
-from bridge.core import failures, reservation_reports, resources
+from bridge.core import failures, reservation_reports, resources, slots
 from bridge.db import Connection
 from bridge.errors import InvalidData
 from bridge.web.ops import texts
@@ -31,27 +31,32 @@ def show_timeline() -> ResponseReturnValue:
     if order_id:
         with db.transaction() as conn:
             timeline = failures.order_timeline(conn, order_id)
-            names = _slot_names(conn, timeline)
+            named = _name_slots(conn, timeline)
             reserved, _count = reservation_reports.list_reservations(conn, order_id=order_id, time_zone="UTC")
         numbers = [reservation.booking_number for reservation in reserved]
-        timeline = [entry | {"details": _readable(entry["details"], names)} for entry in timeline]
+        timeline = [entry | {"details": _readable(entry["details"], named)} for entry in timeline]
     return page("orders", order_id=order_id, numbers=numbers, timeline=timeline)
 
 
-def _slot_names(conn: Connection, timeline: list[dict[str, Any]]) -> dict[str, str]:
-    """The grain of every resource named, which says what its slot numbers mean."""
-    named = {entry["details"].get("resource_id") for entry in timeline} - {None}
-    return {resource_id: resources.get_resource(conn, resource_id).grain for resource_id in named}
+def _name_slots(conn: Connection, timeline: list[dict[str, Any]]) -> Callable[[str, int], str]:
+    """When a slot of a resource is."""
+    details = [entry["details"] for entry in timeline]
+    named = {each.get("resource_id") for each in details} - {None}
+    grains = {resource_id: resources.get_resource(conn, resource_id).grain for resource_id in named}
+    numbers = [each["slot_no"] for each in details if each.get("slot_no") is not None]
+    numbers += [slot["slot_no"] for each in details for slot in each.get("missing") or []]
+    starts = slots.list_starts(conn, numbers)
+    return lambda resource_id, slot_no: texts.slot(slot_no, grains.get(resource_id), starts)
 
 
-def _readable(details: Mapping[str, Any], grains: Mapping[str, str]) -> dict[str, Any]:
-    grain = grains.get(details.get("resource_id", ""))
+def _readable(details: Mapping[str, Any], named: Callable[[str, int], str]) -> dict[str, Any]:
+    resource_id = details.get("resource_id", "")
     left_out = {"slot_no", "missing", "finished_at"}  # Told otherwise, or by the entries after it.
     shown = {name: value for name, value in details.items() if name not in left_out and value != 0}
     if details.get("slot_no") is not None:
-        shown["slot"] = texts.slot(details["slot_no"], grain)
+        shown["slot"] = named(resource_id, details["slot_no"])
     if details.get("missing"):
         shown["missing"] = [
-            f"{slot['quantity']} on {texts.slot(slot['slot_no'], grain)}" for slot in details["missing"]
+            f"{slot['quantity']} on {named(resource_id, slot['slot_no'])}" for slot in details["missing"]
         ]
     return shown

@@ -8,7 +8,7 @@ from typing import Any
 from flask.typing import ResponseReturnValue
 
 from bridge import db
-from bridge.core import reservation_reports
+from bridge.core import reservation_reports, slots
 from bridge.core.reservations import ReservedItem
 from bridge.web.endpoints import read_query, settings
 from bridge.web.ops import texts
@@ -45,12 +45,13 @@ def show_reservation(booking_number: str) -> ResponseReturnValue:
     with db.transaction() as conn:
         found = reservation_reports.get_reservation(conn, booking_number)
         journal = reservation_reports.list_journal(conn, booking_number)
+        starts = slots.list_starts(conn, [entry["slot_no"] for entry in journal])
     return page(
         "reservation",
         reservation=found,
         sentence=_describe(found),
         items=[(item, _price(item)) for item in found.items],
-        journal=[entry | {"change": _change(entry)} for entry in journal],
+        journal=[entry | {"change": _change(entry, starts)} for entry in journal],
     )
 
 
@@ -77,7 +78,7 @@ def _price(item: ReservedItem) -> str:
     return "at the platform's price" if item.amount is None else f"{item.amount:,} {item.currency_code.upper()}"
 
 
-def _change(entry: Mapping[str, Any]) -> str:
+def _change(entry: Mapping[str, Any], starts: Mapping[int, slots.Start]) -> str:
     words = ((entry["held_change"], "held"), (entry["allocated_change"], "sold"))
     changed = ", ".join(f"{number:+d} {word}" for number, word in words if number)
-    return f"{changed} of {texts.slot(entry['slot_no'], entry['grain'])}"
+    return f"{changed} of {texts.slot(entry['slot_no'], entry['grain'], starts)}"

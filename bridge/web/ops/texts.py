@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
+from bridge.core.events import EVENTS
+from bridge.core.slots import Start
 from bridge.rules.slots import quarter_start, slot_day
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -67,9 +70,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def slot(slot_no: int, grain: str | None) -> str:
-    """When a slot is, by the grain of its resource; its number where that says nothing."""
+def slot(slot_no: int, grain: str | None, starts: Mapping[int, Start]) -> str:
+    """When a slot is, by the grain of its resource; for departures, by when they start."""
     match grain:
+        case "departure" if slot_no in starts:
+            at, zone = starts[slot_no]
+            return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
         case "day":
             return slot_day(slot_no).isoformat()
         case "quarter_hour":
@@ -100,10 +106,16 @@ def describe_event(event: Mapping[str, Any], *, is_paused: bool = False) -> str:
         case "failed" if not event["attempts"]:
             return "It could not be read when it came, so nothing of it was applied. It waits for a person."
         case "failed":
-            return (
-                f"Failed after {count(event['attempts'], 'attempt')}: nothing of it was applied. It waits for a person."
-            )
+            return f"Failed after {count(event['attempts'], 'attempt')}{_what_stands(event)}. It waits for a person."
     return _describe_pending(event, is_paused=is_paused)
+
+
+def _what_stands(event: Mapping[str, Any]) -> str:
+    """What the last attempt changed all the same, as far as that is certain."""
+    if event["outcome"]:  # Of an order, the lines that can be read are served.
+        return f"; the rest of it was applied: {event['outcome']}"
+    # An attempt at outgoing work may have arrived before its worker died.
+    return "; the last one changed nothing" if event["queue"] == EVENTS else ""
 
 
 def _describe_pending(event: Mapping[str, Any], *, is_paused: bool) -> str:
@@ -114,7 +126,8 @@ def _describe_pending(event: Mapping[str, Any], *, is_paused: bool) -> str:
     if event["rung_at"]:
         return "Handed to the broker; no worker has taken it yet."
     if not event["attempts"]:
-        return "Waiting for its first attempt."
+        rest = " While its receiver fails, one delivery at a time is tried." if event.get("webhook_id") else ""
+        return f"Waiting for its first attempt.{rest}"
     left = count(event["attempts_left"], "attempt")
     return f"Attempt {event['attempts']} did not work; the next is due {ago(event['next_attempt_at'])}, {left} left."
 

@@ -120,6 +120,9 @@ def test_a_shortfall_is_decided_with_a_note(console):
     assert shortfall_id in listed
     assert answer.status_code == 303
     assert "they came another day" in console.get(f"/ops/shortfalls?status=dismissed&order_id={order_id}").text
+    # That one order has none says nothing of the others.
+    none_left = console.get(f"/ops/shortfalls?order_id={order_id}").text
+    assert "No shortfall is like that." in none_left and "Every paid order" not in none_left
 
 
 def test_a_shortfall_without_room_says_so_and_stays_open(console):

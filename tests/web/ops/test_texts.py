@@ -47,13 +47,21 @@ def test_an_instant_is_said_from_now_either_way():
         ({}, "Waiting for its first attempt."),
         ({"attempts": 2, "attempts_left": 1}, "Attempt 2 did not work"),
         ({"status": "failed"}, "It could not be read when it came"),
-        ({"status": "failed", "attempts": 16}, "Failed after 16 attempts"),
+        ({"status": "failed", "attempts": 16}, "Failed after 16 attempts; the last one changed nothing. It waits"),
+        # Whoever believes that nothing was applied books the other line by hand, a second time.
+        (
+            {"status": "failed", "attempts": 1, "outcome": "placed: 1 of 1 bookings stand"},
+            "Failed after 1 attempt; the rest of it was applied: placed: 1 of 1 bookings stand. It waits",
+        ),
+        ({"status": "failed", "attempts": 16, "queue": "bridge.outgoing"}, "Failed after 16 attempts. It waits"),
+        ({"webhook_id": "webhook_1"}, "While its receiver fails, one delivery at a time is tried."),
     ],
 )
 def test_what_became_of_an_event_is_one_sentence(state, said):
     is_paused = state.pop("is_paused", False)
     event = {
         "status": "pending",
+        "queue": "bridge.events",
         "outcome": None,
         "attempts": 0,
         "attempts_left": 16,
@@ -77,3 +85,18 @@ def test_a_delivery_is_delivered_or_not(status, says):
     event = {"status": status, "attempts": 16, "outcome": "answered 204 in 7 ms", "webhook_id": "webhook_1"}
 
     assert texts.describe_event(event) == says
+
+
+@pytest.mark.parametrize(
+    ("grain", "says"),
+    [
+        ("day", "1970-02-11"),
+        ("quarter_hour", "1970-01-01 10:15 UTC"),
+        ("departure", "2026-12-25 09:00 (Australia/Brisbane)"),
+        (None, "41"),
+    ],
+)
+def test_a_slot_is_said_as_what_is_sold_there_has_it(grain, says):
+    starts = {41: (datetime(2026, 12, 24, 23, tzinfo=UTC), "Australia/Brisbane")}
+
+    assert texts.slot(41, grain, starts) == says
