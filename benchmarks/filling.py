@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from datetime import date
 
@@ -33,7 +34,6 @@ def fill_capacity(database_url: str, rows: int, first: date) -> list[str]:
             " FROM generate_series(1, %(count)s) AS r, generate_series(%(first)s, %(first)s + %(days)s - 1) AS n",
             values,
         )
-        conn.execute("VACUUM ANALYZE resource, capacity")
     return [f"res_scale_{n:06}" for n in range(1, rows // days + 1)]
 
 
@@ -61,7 +61,14 @@ def fill_events(database_url: str, count: int) -> None:
         conn.execute("SET maintenance_work_mem = '512MB'")
         for definition in indexes:
             conn.execute(definition)
-        conn.execute("VACUUM ANALYZE event, attempt")
+
+
+def settle_down(database_url: str) -> None:
+    """Do what autovacuum would have done by and by. Not beside a filling: what is younger than that is left alone."""
+    with _quickly(database_url) as conn:
+        conn.execute("VACUUM ANALYZE resource, capacity, event, attempt")
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            conn.execute("CHECKPOINT")
 
 
 _EVENTS = """
@@ -92,4 +99,8 @@ def _quickly(database_url: str) -> db.Connection:
     conn.execute("SET statement_timeout = 0")
     with suppress(psycopg.errors.InsufficientPrivilege):
         conn.execute("SET session_replication_role = replica")
+    if "DATABASE_URL" not in os.environ:
+        # Of a server that is ours alone: one checkpoint, not one for each gigabyte.
+        conn.execute("ALTER SYSTEM SET max_wal_size = '16GB'")
+        conn.execute("SELECT pg_reload_conf()")
     return conn

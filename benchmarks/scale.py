@@ -11,7 +11,7 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from benchmarks.filling import fill_capacity, fill_events
+from benchmarks.filling import fill_capacity, fill_events, settle_down
 from benchmarks.loads import COLUMNS, carry_out, describe, sum_up
 from benchmarks.stage import Stage, Web, database, web
 from benchmarks.targets import Target
@@ -61,6 +61,8 @@ def measure_scale(
             small = replace(small, resources=_some(fill_capacity(small.database_url, FEW_ROWS, small.first_date)))
             large = replace(large, resources=_some(fill_capacity(large.database_url, rows, large.first_date)))
             filled.result()
+        for stage in (small, large):
+            settle_down(stage.database_url)
         took = time.monotonic() - started
         print(f"{rows:,} slots and {events:,} events made in {took:.0f} s")
         served = [stack.enter_context(web(stage.database_url)) for stage in (small, large)]
