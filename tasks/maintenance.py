@@ -27,7 +27,8 @@ BUDGET_SECONDS = 30
 BATCH = 1000
 SWEPT = 200  # Lapsed holds a transaction: milliseconds, which is as long as their slots are locked.
 LONGEST_REST_SECONDS = 0.1  # Between two of them.
-LISTED = 5000  # Lapsed holds looked up at a time: many enough to find some of the same slot.
+# Lapsed holds looked up at a time, which takes a tenth of a second: many enough to find those of the same slot.
+LISTED = 20_000
 # What changed while the last look was under way, and clocks that differ.
 OVERLAP = timedelta(minutes=5)
 FIRST_LOOK = timedelta(days=1)  # How far the very first look goes back.
