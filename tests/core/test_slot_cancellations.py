@@ -65,14 +65,15 @@ def test_bookings_are_cancelled_and_what_was_paid_is_to_be_paid_back(conn: Conne
     assert (refund["order_id"], refund["line_item_id"], refund["amount"]) == (order_id, f"line_{paid}", None)
 
 
-def test_parties_are_moved_in_the_order_in_which_they_booked_while_seats_last(conn: Connection) -> None:
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_parties_are_moved_in_the_order_in_which_they_booked_while_seats_last(conn: Connection, limit: int) -> None:
     tour_id = make_tour(conn)
     slot_no, other = make_slot(conn, tour_id, capacity=10), make_slot(conn, tour_id, capacity=4, at=time(12))
     first = make_booking(conn, tour_id, slot_no, 2, order_id=new_id("order"))
     second = make_booking(conn, tour_id, slot_no, 3, order_id=new_id("order"))
     third = make_booking(conn, tour_id, slot_no, 2)
 
-    done = cancel(conn, slot_no, to=other, limit=1)
+    done = cancel(conn, slot_no, to=other, limit=limit)
 
     assert (done.moved, done.cancelled, done.refunds) == (2, 1, 1)
     stand = [bookings.get_booking(conn, booking_id) for booking_id in (first, second, third)]
