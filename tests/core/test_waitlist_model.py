@@ -33,15 +33,16 @@ STAFF = By(name="key:1", is_staff=True)
 which = st.integers(0, 59)
 departure_of = st.integers(0, len(DEPARTURES) - 1)
 party_of = st.integers(1, 3)
+priority_of = st.integers(0, 2)
 
 
 class Handover(Touring):
     """What people do to the seats of a tour, and what must be so after each of it."""
 
-    @initialize(queue=st.lists(st.tuples(departure_of, party_of, st.booleans()), min_size=1, max_size=4))
+    @initialize(queue=st.lists(st.tuples(departure_of, party_of, st.booleans(), priority_of), min_size=3, max_size=6))
     def queue_up(self, queue):
-        for n, party, is_any in queue:
-            self._join(n, party, is_any=is_any, priority=0)
+        for n, party, is_any, priority in queue:
+            self._join(n, party, is_any=is_any, priority=priority)
 
     @rule(n=departure_of, seats=party_of, is_booking=st.booleans())
     def take_seats(self, n, seats, is_booking):
@@ -115,7 +116,7 @@ class Handover(Touring):
         assert set(swept) == set(hold_ids)
         self.ledger.sweep(hold_ids)
 
-    @rule(n=departure_of, party=party_of, is_any=st.booleans(), priority=st.integers(0, 1))
+    @rule(n=departure_of, party=party_of, is_any=st.booleans(), priority=priority_of)
     def join(self, n, party, is_any, priority):
         self._join(n, party, is_any=is_any, priority=priority)
 
@@ -133,7 +134,7 @@ class Handover(Touring):
             self.ledger.join(entry.id, n, party, is_any=is_any, priority=priority)
 
     @precondition(lambda self: self.waiting("active"))
-    @rule(n=which, priority=st.integers(0, 2))
+    @rule(n=which, priority=priority_of)
     def prioritize(self, n, priority):
         waiter = pick(self.waiting("active"), n)
 
