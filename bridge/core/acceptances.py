@@ -7,7 +7,7 @@ from bridge.core.bookings import Booking
 from bridge.core.parties import Customer
 from bridge.core.terms import Terms
 from bridge.db import Connection
-from bridge.errors import PartySize
+from bridge.errors import EntryClosed, PartySize
 from bridge.rules.pricing import Party
 
 
@@ -20,7 +20,14 @@ def accept(conn: Connection, entry_id: str, *, terms: Terms, party: Party | None
     entry = waitlist.get_entry(conn, entry_id)
     if entry.status == "converted" and entry.booking_id is not None:
         return bookings.get_booking(conn, entry.booking_id)
-    taken = waitlist.take_offer(conn, entry_id, term=terms.hold, hard_term=terms.hard_hold)
+    try:
+        taken = waitlist.take_offer(conn, entry_id, term=terms.hold, hard_term=terms.hard_hold)
+    except EntryClosed:
+        # Who accepts twice at the same instant accepts once: the other's booking is theirs.
+        entry = waitlist.get_entry(conn, entry_id)
+        if entry.booking_id is None:
+            raise
+        return bookings.get_booking(conn, entry.booking_id)
     party = party or Party(adults=entry.num_people)
     tour = resources.get_resource(conn, entry.tour_id)
     seats = party.seats(infants_take_seats=tour.infants_take_seats)

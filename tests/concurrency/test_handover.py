@@ -9,7 +9,9 @@ from collections import Counter
 import pytest
 
 from bridge import db, errors
-from bridge.core import audits, holds, offers, waitlist
+from bridge.config import Config
+from bridge.core import acceptances, audits, holds, offers, waitlist
+from bridge.core.terms import terms_of
 from tests.concurrency.rush import in_transaction, rush
 from tests.factories import counters, lapse
 from tests.waiting import TERM, free_seats, make_slot, make_tour, statuses, take, wait
@@ -152,6 +154,19 @@ def test_an_offer_is_accepted_or_declined_or_lapses_once():
         declined = statuses(conn, *first).count("cancelled")
         assert answers.count("accepted") == statuses(conn, *first).count("converted") == 6 - declined
         assert statuses(conn, *second).count("notified") == declined
+    assert findings(tour_id) == []
+
+
+def test_an_offer_accepted_twice_at_once_is_one_booking():
+    with db.transaction() as conn:
+        tour_id, _slot_no, (hold_id,) = full(conn, 1)
+        entry = wait(conn, tour_id)
+        holds.release_hold(conn, hold_id, actor="tests")
+    terms = terms_of(Config())
+
+    accepted = rush([in_transaction(lambda conn: acceptances.accept(conn, entry.id, terms=terms)) for _ in range(8)])
+
+    assert len({booking.id for booking in accepted}) == 1
     assert findings(tour_id) == []
 
 
