@@ -102,16 +102,19 @@ def test_an_offer_in_its_last_moment_is_accepted_or_handed_on():
     assert findings(tour_id) == []
 
 
-def test_who_collects_on_two_departures_that_give_back_at_once_has_what_they_need_and_no_more():
-    days, party, seats = 20, 4, 6
+def test_who_collects_while_three_departures_give_back_at_once_has_what_they_need_and_no_more():
+    days, party, seats = 15, 4, 6
     held, entries, slots = [], [], []
     with db.transaction() as conn:
         tour_id = make_tour(conn)
         for day in (future_day(30 + n) for n in range(days)):
-            pair = [make_slot(conn, tour_id, capacity=seats, on=day, at=at_time) for at_time in (time(9), time(12))]
-            held += [take(conn, tour_id, slot_no) for slot_no in pair for _ in range(seats)]
+            of_day = [
+                make_slot(conn, tour_id, capacity=seats, on=day, at=at_time)
+                for at_time in (time(9), time(12), time(15))
+            ]
+            held += [take(conn, tour_id, slot_no) for slot_no in of_day for _ in range(seats)]
             entries.append(wait(conn, tour_id, party, on=day))
-            slots += pair
+            slots += of_day
         # They were passed over often enough.
         conn.execute("UPDATE waitlist_entry SET passed_over = 3 WHERE resource_id = %s", [tour_id])
     calls = [in_transaction(lambda conn, h=hold_id: holds.release_hold(conn, h, actor="tests")) for hold_id in held]
@@ -131,5 +134,5 @@ def test_who_collects_on_two_departures_that_give_back_at_once_has_what_they_nee
             [tour_id],
         )
         assert {row["customer_email"]: row["seats"] for row in rows} == {e.customer_email: party for e in entries}
-        assert sum(free_seats(conn, tour_id, slot_no) for slot_no in slots) == days * (2 * seats - party)
+        assert sum(free_seats(conn, tour_id, slot_no) for slot_no in slots) == days * (3 * seats - party)
     assert findings(tour_id) == []
