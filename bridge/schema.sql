@@ -613,6 +613,11 @@ BEGIN
     SELECT e.resource_id, e.requested_date INTO v_queue FROM waitlist_entry e
     WHERE e.hold_id = new.id AND e.status IN ('active', 'notified');
     IF NOT FOUND THEN RETURN NULL; END IF;
+    -- In the order in which offer_places locks them: who comes from another departure holds the first and wants the next.
+    PERFORM FROM waitlist_entry e
+    WHERE e.resource_id = v_queue.resource_id AND e.requested_date = v_queue.requested_date AND e.status = 'active'
+    ORDER BY e.priority DESC, e.created_at, e.id
+    FOR UPDATE;
 
     FOR v_entry IN
         SELECT e.id, h.id AS hold_id, CASE
