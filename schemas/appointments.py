@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf, Range
 
-from schemas.fields import BodyFlag, Day, Email, Instant, Metadata, Money, Text
+from schemas.fields import BodyFlag, Day, Email, Instant, Logged, Metadata, Money, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
 from schemas.quick import QuickSchema
 from schemas.services import PAYMENT_MODES
@@ -229,8 +229,8 @@ class ChangeSchema(Schema):
     what = fields.String()
     actor = fields.String()
     reason = fields.String(allow_none=True)
-    old_value = fields.Dict(allow_none=True)
-    new_value = fields.Dict()
+    old_value = Logged(allow_none=True)
+    new_value = Logged()
 
 
 class ChangesSchema(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import OneOf
 
-from schemas.fields import BodyCount, BodyFlag, Count, Day, Email, Instant, LocalTime, Money, Text
+from schemas.fields import BodyCount, BodyFlag, Count, Day, Email, Instant, LocalTime, Logged, Money, Text
 from schemas.pages import PagedAnswerSchema, PageSchema
 
 STATUSES = ("pending", "confirmed", "cancelled", "completed", "no_show", "refunded")
@@ -198,8 +198,8 @@ class ModificationSchema(Schema):
     modification_type = fields.String(
         metadata={"enum": ["status_change", "date_change", "party_change", "details_change", "cancellation"]}
     )
-    old_value = fields.Dict()
-    new_value = fields.Dict()
+    old_value = Logged()
+    new_value = Logged()
     reason = fields.String(allow_none=True)
     ip_address = fields.String(allow_none=True)
     user_agent = fields.String(allow_none=True)

@@ -23,6 +23,7 @@ _MOST_MONEY = 1_000_000_000  # Far above any price in any currency, far below wh
 _MONEY_DECIMALS = 3  # As many as any currency has.
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _LONGEST_EMAIL = 254
+_LOGGED = {"start_at", "starts_at"}  # The instants among what logs keep.
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")  # No more than 64 bits, which is also what JSON is read with.
 
 # What nearly everybody sends: part of what is valid, so that whatever else comes takes the long way.
@@ -115,6 +116,16 @@ class Instant(fields.AwareDateTime):
         if not isinstance(value, datetime):
             return None
         return show_instant(value)
+
+
+class Logged(fields.Dict):
+    """Values as a log has kept them. Its instants are the database's own text, and are shown as everywhere else."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        instants = {name: show_instant(datetime.fromisoformat(value[name])) for name in _LOGGED & value.keys()}
+        return {**value, **instants}
 
 
 class Count(fields.Integer):

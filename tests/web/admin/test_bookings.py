@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from bridge import db
 from bridge.core import appointments
+from schemas.fields import show_instant
 from tests.factories import Shop, at, counters, future_day, lapse, make_appointment, make_shop, make_staff
 from tests.web.ops.rows import committed
 
@@ -189,6 +190,11 @@ def test_what_became_of_a_booking_is_on_record(client: FlaskClient, admin: Heade
     assert [change["what"] for change in changes] == ["created", "confirmed", "rescheduled", "cancelled"]
     assert changes[-1]["reason"] == "strike"
     assert changes[-1]["actor"].startswith("key:")
+    moved = changes[2]
+    assert (moved["old_value"]["start_at"], moved["new_value"]["start_at"]) == (
+        show_instant(booking.start_at),
+        show_instant(at("11:00")),
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ def test_a_departure_is_cancelled_and_its_parties_dealt_with(client: FlaskClient
     expected = {"status": "done", "bookings": 2, "moved": 1, "cancelled": 1, "refunds": 1, "reason": "Storm"}
     assert (done.status_code, {name: done.json[name] for name in expected}) == (200, expected)
     assert again.json == done.json == client.get(f"{PATH}/{slot_id}/cancel", headers=admin).json
+    [entry] = client.get(f"/api/calendar/admin/bookings/{moved}/modifications", headers=admin).json["modifications"]
+    assert [entry[value]["starts_at"][-5:] for value in ("old_value", "new_value")] == [".000Z", ".000Z"]
     with db.transaction() as conn:
         assert bookings.get_booking(conn, moved).slot_id == alternative
         assert bookings.get_booking(conn, paid).status == "cancelled"
