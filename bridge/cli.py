@@ -52,7 +52,9 @@ def web() -> None:
     """Serve HTTP."""
     from bridge import serving  # noqa: PLC0415  # only this command needs the server
 
-    serving.run(Config.from_env())
+    config = Config.from_env()
+    config.require("database_url")
+    serving.run(config)
 
 
 @main.command()
@@ -60,7 +62,7 @@ def relay() -> None:
     """Hand due events to the broker."""
     from tasks import relay as process  # noqa: PLC0415  # bridge itself knows no broker
 
-    process.run(Config.from_env())
+    process.run(_process_config())
 
 
 @main.command()
@@ -68,7 +70,7 @@ def worker() -> None:
     """Apply events and carry out maintenance."""
     from tasks import worker as process  # noqa: PLC0415  # bridge itself knows no Celery
 
-    process.run(Config.from_env())
+    process.run(_process_config())
 
 
 @main.command()
@@ -76,7 +78,7 @@ def sender() -> None:
     """Deliver webhooks to those who subscribed."""
     from tasks import sender as process  # noqa: PLC0415  # bridge itself knows no Celery
 
-    process.run(Config.from_env())
+    process.run(_process_config())
 
 
 @main.command()
@@ -84,7 +86,14 @@ def beat() -> None:
     """Ask for maintenance at its times."""
     from tasks import beat as process  # noqa: PLC0415  # bridge itself knows no Celery
 
-    process.run(Config.from_env())
+    process.run(_process_config())
+
+
+def _process_config() -> Config:
+    """The settings of a process. Without an address libpq would take whatever database is near."""
+    config = Config.from_env()
+    config.require("database_url", "broker_url")
+    return config
 
 
 @main.command()

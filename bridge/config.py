@@ -19,6 +19,7 @@ from bridge.errors import InvalidSetting
 
 SECRETS_FILE = "secrets.json"  # What embedded mode generated; kept between starts.
 SERVERS_FILE = "servers.json"  # Where the embedded servers listen, while they run.
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 BROKER_SCHEMES = ("amqp://", "amqps://", "redis://", "rediss://", "valkey://")
 REQUIRED_BY_WEB = ("secret_key", "admin_api_key", "webhook_secrets")
 _PREFIX = re.compile(r"[A-Z0-9]{1,10}")
@@ -180,6 +181,8 @@ class Config:
                 raise InvalidSetting(f"{name.upper()} must be more than 0")
         if self.sweep_seconds <= 0:
             raise InvalidSetting("SWEEP_SECONDS must be more than 0")
+        if self.log_level.lower() not in LOG_LEVELS:
+            raise InvalidSetting(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
         if not 0 < self.port < 65536:
             raise InvalidSetting("PORT must be between 1 and 65535")
         if self.broker_url and not self.broker_url.startswith(BROKER_SCHEMES):

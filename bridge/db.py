@@ -29,7 +29,6 @@ _MIGRATION_LOCK = 7_320_117
 _OPTIONS = (
     "-c lock_timeout=3s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c TimeZone=UTC -c jit=off"
 )
-
 _url = ""
 # One connection per thread: measured a tenth faster than a pool, and just as bounded where threads are.
 _local = threading.local()
@@ -54,6 +53,12 @@ def connect(database_url: str | None = None, *, timeout: int = 5) -> Connection:
             row_factory=dict_row,
             connect_timeout=timeout,
             options=_OPTIONS,
+            # A server that is gone without a word (its host lost power, its network is cut) keeps no timeout: who waits
+            # for it is told after 20 s, not after the quarter of an hour and more that the system would take.
+            keepalives_idle=5,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=20_000,
             # Every statement is prepared the first time: a process runs few different ones, very often.
             prepare_threshold=0,
             application_name="bridge",

@@ -108,7 +108,7 @@ def _prepare(config: Config, database_url: str) -> None:
     config.metrics_dir.mkdir(parents=True)
     if applied := db.migrate(database_url):
         functions = sum(name.startswith("function ") for name in applied)
-        _print(f"migrated the database: {len(applied) - functions} migrations, {functions} functions")
+        _print(f"migrated the database (migrations: {len(applied) - functions}, functions: {functions})")
     if config.embedded and demo.load(database_url):
         _print("loaded a demo catalogue")
     password = config.ops_password or embedded.kept_secrets(config).get("ops_password", "")

@@ -94,7 +94,12 @@ def test_config_shows_every_setting_and_no_secret() -> None:
         (["audit"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be reached."),
         (["keys", "list"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be reached."),
         (["migrate"], {"DATABASE_URL": "bridge"}, "DATABASE_URL: this is not how a PostgreSQL database is named"),
-        (["web"], {"SECRET_KEY": ""}, "SECRET_KEY must be set"),
+        (["web"], {"DATABASE_URL": ""}, "DATABASE_URL must be set"),
+        (["web"], {"DATABASE_URL": "postgresql://", "SECRET_KEY": ""}, "SECRET_KEY"),
+        *(
+            ([process], {"DATABASE_URL": "", "BROKER_URL": ""}, "DATABASE_URL, BROKER_URL must be set")
+            for process in ("relay", "worker", "sender", "beat")
+        ),
         (["relay"], {"BROKER_URL": "http://mq"}, "BROKER_URL: it must start with amqp:// or redis://"),
         (["worker"], {"BROKER_URL": "http://mq"}, "BROKER_URL: it must start with amqp:// or redis://"),
         (["beat"], {"BROKER_URL": "http://mq"}, "BROKER_URL: it must start with amqp:// or redis://"),

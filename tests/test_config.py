@@ -138,6 +138,7 @@ def test_a_switch_is_said_in_several_ways(folder: dict[str, str], text: str, par
         ("BOOKING_REFERENCE_PREFIX", "st!"),
         ("DEFAULT_CURRENCY", "dollars"),
         ("WAITLIST_AUTO_PROCESS", "maybe"),
+        ("LOG_LEVEL", "loud"),
         ("BOOKING_TIME_ZONE", "Mars/Olympus_Mons"),
         ("BOOKING_TIME_ZONE", "../../etc/passwd"),
         ("BOOKING_TIME_ZONE", "/etc/localtime"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -145,6 +147,46 @@ def test_the_session_is_in_utc_and_waits_for_nothing_for_ever() -> None:
         "jit": "off",  # Of a plan that seems dear it makes one that is: seconds of compiling for a millisecond.
     }
     assert zone == {"TimeZone": "UTC"}
+
+
+@pytest.fixture
+def over_tcp() -> Iterator[str]:
+    """The database by TCP, whose server here listens on a socket in a folder."""
+    known = conninfo_to_dict(db._url)
+    folder, port = str(known["host"]), known.get("port", 5432)
+    if not folder.startswith("/"):
+        yield db._url
+        return
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while sent := source.recv(65536):
+                target.sendall(sent)
+
+    def serve(listener: socket.socket) -> None:
+        near, _address = listener.accept()
+        with near, socket.socket(socket.AF_UNIX) as far:
+            far.connect(f"{folder}/.s.PGSQL.{port}")
+            back = threading.Thread(target=pump, args=(far, near), daemon=True)
+            back.start()
+            pump(near, far)
+            far.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield make_conninfo(db._url, host="127.0.0.1", port=listener.getsockname()[1])
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such limits")
+def test_a_server_that_is_gone_without_a_word_is_given_up_after_twenty_seconds(over_tcp: str) -> None:
+    """By the system, which then asks whether the other host is there, and waits no longer for what it does not take."""
+    limits = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+
+    with db.connect(over_tcp) as conn, socket.socket(fileno=os.dup(conn.fileno())) as end:
+        set_to = [end.getsockopt(socket.IPPROTO_TCP, limit) for limit in limits]
+
+    assert set_to == [5, 5, 3, 20_000]
 
 
 # -- connections that are lost -----------------------------------------------------------------------------------------

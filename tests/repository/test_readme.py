@@ -78,3 +78,12 @@ def test_every_setting_of_the_commands_is_documented_by_the_command_line() -> No
     outside = {name for name in named if name not in settings and not name.startswith(("CI_", "TEST_", "PG"))}
 
     assert outside == set()
+
+
+def test_every_setting_is_explained_to_who_operates_the_bridge() -> None:
+    from bridge.config import Config
+
+    settings = {name.upper() for name in Config.__dataclass_fields__} - {"SOURCES"}
+    explained = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)", (ROOT / "docs/operating.md").read_text()))
+
+    assert settings - explained == set()
