@@ -55,6 +55,9 @@ class KnownHold:
         if self.made_for:
             return self.made_for
         standing = [claim for claim in self.claims if claim.state != "released"] or self.claims
+        if self.grain == "day":
+            # Days are never moved: one that it has not is one that it lost, or found taken when it wanted it again.
+            standing = self.claims
         # A chair's quarter hours weigh what they weigh; of anything else each slot has the quantity of the whole.
         is_weighed = self.grain == "quarter_hour"
         return [Slot(claim.resource_id, claim.slot_no, claim.quantity if is_weighed else None) for claim in standing]

@@ -106,3 +106,45 @@ def test_whatever_arrives_when_and_how_often_the_end_is_the_same(drawn_news):
                 [states[0].id],
             )
             assert db.one(stands)["n"] == (0 if is_cancelled else sum(quantities[-1]))
+
+
+# Version by version: how many a line of two days wants, and then what of either day others want.
+versions = st.lists(
+    st.tuples(st.sampled_from([1, 0, 2]), st.sampled_from([0, 2, 1]), st.sampled_from([0, 2, 1])),
+    min_size=3,
+    max_size=5,
+)
+
+
+@settings(max_examples=100)
+@given(versions)
+def test_of_each_day_a_line_has_what_it_wants_or_is_known_to_miss_it(versions):
+    """While others take turns on the days; each word comes twice, before and after theirs."""
+    with db.transaction() as conn, conn.transaction(force_rollback=True):
+        resource_id, dates = make_resource(conn, days=2, capacity=2)
+        hold_id, order_id = make_hold(conn, resource_id, dates), new_id("order")
+        rivals = [OrderFacts(source="medusa", id=new_id("order")) for _day in dates]
+
+        for version, (wanted, *others) in enumerate(versions):
+            line = LineFacts(id="item_1", quantity=wanted, hold_ids=(hold_id,))
+            facts = OrderFacts(source="medusa", id=order_id, version=version, lines=(line,))
+            orders.reconcile(conn, facts, actor="tests")
+            for rival, day, quantity in zip(rivals, dates, others, strict=True):
+                line = LineFacts(id="item_1", quantity=quantity, resource_id=resource_id, dates=(day,))
+                orders.reconcile(conn, replace(rival, lines=(line,)), actor="tests")
+            orders.reconcile(conn, facts, actor="tests")
+
+            assert has_and_misses(conn, order_id, resource_id) == dict.fromkeys(dates, wanted)
+
+
+def has_and_misses(conn, order_id, resource_id):
+    rows = conn.execute(
+        "SELECT c.on_date, coalesce((SELECT sum(k.quantity) FROM claim k JOIN allocation a ON a.hold_id = k.hold_id"
+        "   WHERE a.order_id = %(order)s AND k.state = 'allocated' AND k.slot_no = c.slot_no), 0)"
+        " + coalesce((SELECT sum(m.quantity) FROM shortfall s,"
+        "   jsonb_to_recordset(s.missing) AS m (slot_no bigint, quantity integer)"
+        "   WHERE s.order_id = %(order)s AND s.status = 'open' AND m.slot_no = c.slot_no), 0) AS n"
+        " FROM capacity c WHERE c.resource_id = %(resource)s",
+        {"order": order_id, "resource": resource_id},
+    )
+    return {row["on_date"]: row["n"] for row in rows}

@@ -242,6 +242,22 @@ def test_a_shortfall_closes_itself_when_room_appears(conn):
         resolutions.resolve_shortfall(conn, shortfall["id"], action="dismiss", actor="tests")
 
 
+def test_a_hold_of_two_days_stands_for_both_though_only_one_was_to_be_had(conn):
+    resource_id, dates = make_resource(conn, capacity=1, days=2)
+    hold_id = make_hold(conn, resource_id, dates)
+    order_id = new_id("order")
+    reconcile(conn, order(line(hold_id), order_id=order_id))
+    reconcile(conn, order(line(hold_id, 0), order_id=order_id, minute=1))
+    make_hold(conn, resource_id, dates[1:])
+
+    reconcile(conn, order(line(hold_id), order_id=order_id, minute=2))
+    reconcile(conn, order(line(hold_id), order_id=order_id, minute=3))
+
+    assert counters(conn, resource_id) == [(0, 1), (1, 0)]
+    [shortfall] = open_shortfalls(conn, order_id)
+    assert [slot["date"] for slot in shortfall["missing"]] == [dates[1].isoformat()]
+
+
 def short_order(conn, **fields):
     """An order that is short of one place on each of two dates."""
     resource_id, dates = make_resource(conn, capacity=1, days=2, **fields)
