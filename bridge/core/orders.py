@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bridge import sql
-from bridge.core import ledger, passengers, shortfalls, sold_services
+from bridge.core import ledger, passengers, reservation_orders, shortfalls, sold_services
 from bridge.core.ledger import Excess, Settled, Target
 from bridge.core.shortfalls import Standing
 from bridge.core.sold import find_sold
@@ -43,10 +43,10 @@ def reconcile(conn: Connection, facts: OrderFacts, *, actor: str) -> Reconciled:
     if reason := is_superseded(facts, known):
         return Reconciled(outcome=reason, ignored=True)
 
-    if facts.booking_number:
-        _attach_reservation(conn, facts)
+    reservation_orders.take_turn(conn, facts)
     facts = passengers.name_holds(conn, facts)
     plan = make_plan(conn, facts)
+    reservation_orders.attach_order(conn, facts, plan)
     outcome = _apply(conn, facts, plan, actor=actor)
     conn.fetch(
         queries.update_order,
@@ -91,21 +91,6 @@ def lock_order(conn: Connection, *, source: str, order_id: str) -> KnownOrder:
     row = conn.fetch(queries.lock_order, {"source": source, "order_id": order_id})[0]
     return KnownOrder(
         version=row["version"], updated_at=row["updated_at"], is_cancelled=row["cancelled_at"] is not None
-    )
-
-
-def _attach_reservation(conn: Connection, facts: OrderFacts) -> None:
-    """Note which order pays for a number, and take the number's turn: after the order's, before its holds."""
-    conn.fetch(
-        queries.attach_reservation,
-        {
-            "source": facts.source,
-            "order_id": facts.id,
-            "booking_number": facts.booking_number,
-            "is_cancelled": facts.is_cancelled,
-            "customer_email": facts.email,
-            "customer_name": facts.customer_name,
-        },
     )
 
 

@@ -29,6 +29,11 @@ class LineFacts:
     unit_price: Decimal | None = None
     complaint: str | None = None  # Why what the line says of its booking cannot be read, in words for people.
 
+    @property
+    def names_a_booking(self) -> bool:
+        """Whether it says that it is for time of ours, of whatever kind."""
+        return bool(self.hold_ids or self.resource_id or self.slot_id or self.service_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFacts:

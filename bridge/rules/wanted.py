@@ -171,17 +171,21 @@ class _Planner:
         return not is_named and any(line.hold_ids for line in self.facts.lines)
 
     def _complain_of_unknown(self, bookings: dict[str, list[KnownHold]]) -> None:
+        notes, problems = self.result.notes, self.result.problems
+        is_covered = self.facts.is_cancelled or any(bookings.values())
         for name in self.facts.hold_ids:
             hold = self.holds.get(name)
             if hold is None or not self._may_have(hold):
                 why = "does not exist" if hold is None else "belongs to another order"
-                is_covered = self.facts.is_cancelled or any(bookings.values())
-                (self.result.notes if is_covered else self.result.problems).append(
-                    f"the order names hold {name}, which {why}"
-                )
+                (notes if is_covered else problems).append(f"the order names hold {name}, which {why}")
         number = self.facts.booking_number
-        if number and not any(hold.booking_number == number for hold in self.holds.values()):
-            self.result.notes.append(f"booking number {number} is not known")
+        of_number = [hold for hold in self.holds.values() if number and hold.booking_number == number]
+        if number and not of_number:
+            notes.append(f"booking number {number} is not known")
+        elif of_number and not any(map(self._may_have, of_number)):
+            # Paid twice. Lines that say what they are for are served, short or complained of, each for itself.
+            is_covered |= any(line.names_a_booking for line in self.facts.lines)
+            (notes if is_covered else problems).append(f"booking number {number} belongs to another order")
 
     def _want(self, line: LineFacts, holds: list[KnownHold]) -> None:
         quantity = 0 if self.facts.is_cancelled else line.quantity
@@ -193,8 +197,7 @@ class _Planner:
             return
         if not quantity or any(problem.startswith(f"line {line.id}:") for problem in self.result.problems):
             return
-        names_a_booking = line.hold_ids or line.resource_id or line.slot_id or line.service_id
-        if line.complaint and names_a_booking:
+        if line.complaint and line.names_a_booking:
             self.result.problems.append(f"line {line.id}: {line.complaint}")
         elif sold := self.sold.get(line.id):
             self._add(line.id, sold.resource_id, sold.slots, sold.quantity, self._made_for(line), is_whole=True)

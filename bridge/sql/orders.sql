@@ -5,11 +5,14 @@ ON CONFLICT (source, id) DO UPDATE SET id = excluded.id
 RETURNING version, updated_at, cancelled_at, facts;
 
 -- name: attach_reservation
--- The order that pays for a number takes its turn on it before any of its holds. The first to come keeps it.
+-- The order that pays for a number is noted. The first to come keeps it. One whose lines name holds, and none of the number's,
+-- is for those: it has nothing of the number, whose items go on being held.
 UPDATE reservation SET source = %(source)s, order_id = %(order_id)s, ordered_at = clock_timestamp(),
     customer_email = coalesce(customer_email, %(customer_email)s), customer_name = coalesce(customer_name, %(customer_name)s)
 WHERE booking_number = %(booking_number)s AND (order_id IS NULL OR (source, order_id) = (%(source)s, %(order_id)s))
-    AND (order_id IS NOT NULL OR NOT %(is_cancelled)s);
+    AND (order_id IS NOT NULL OR NOT %(is_cancelled)s)
+    AND (%(names_none)s OR EXISTS (
+        SELECT FROM hold h WHERE h.id = ANY (%(hold_ids)s) AND h.booking_number = reservation.booking_number COLLATE "default"));
 
 -- name: lock_holds_of_order
 -- See functions/1_lock_order_holds.sql.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
 
 from bridge import db, errors
-from bridge.core import allocations, audits, carts, holds, orders, resolutions, shortfalls
+from bridge.core import allocations, audits, carts, holds, orders, reservations, resolutions, shortfalls
 from bridge.ids import new_id
 from bridge.rules.orders import CartFacts, LineFacts, OrderFacts, order_from_json, order_to_json
 from bridge.rules.slots import day_slot
 from tests.concurrency.rush import in_transaction, rush
-from tests.factories import counters, future_day, lapse, make_hold, make_resource
+from tests.factories import counters, future_day, lapse, make_hold, make_reservation, make_resource
 
 pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.xdist_group("rush")]
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -667,3 +668,49 @@ def test_what_a_cart_wrote_into_its_holds_metadata_does_not_say_what_it_takes(co
 
     assert counters(conn, cheap) == [(0, 1)]
     assert counters(conn, dear) == [(0, 0)]
+
+
+def test_an_order_with_nothing_of_the_number_it_names_leaves_the_number_open(conn):
+    """Its line is for another hold; the number would read paid, then cancelled, and its items be held all the while."""
+    resource_id, dates = make_resource(conn)
+    made = make_reservation(conn, resource_id, dates)
+    facts = order(
+        line(make_hold(conn, resource_id, dates)), booking_number=made.booking_number, email="eve@example.test"
+    )
+
+    reconcile(conn, facts)
+    placed = reservations.get_reservation(conn, made.booking_number)
+    reconcile(conn, replace(facts, is_cancelled=True))
+    cancelled = reservations.get_reservation(conn, made.booking_number)
+
+    assert placed == replace(made, seconds_left=placed.seconds_left)
+    assert cancelled == replace(made, seconds_left=cancelled.seconds_left)
+    reconcile(conn, order(line(made.items[0].id), booking_number=made.booking_number))
+    assert reservations.get_reservation(conn, made.booking_number).status == "paid"
+
+
+@pytest.mark.parametrize("names_the_hold", [True, False])
+def test_a_number_that_is_paid_twice_is_for_people_to_look_at(conn, names_the_hold):
+    resource_id, dates = make_resource(conn)
+    made = make_reservation(conn, resource_id, dates)
+    lines = [line(made.items[0].id) if names_the_hold else line()]
+    reconcile(conn, order(*lines, booking_number=made.booking_number))
+
+    done = reconcile(conn, order(*lines, booking_number=made.booking_number))
+
+    assert "belongs to another order" in done.problems[0]
+    assert len(done.problems) == 1
+    assert counters(conn, resource_id) == [(0, 1)] * 3
+
+
+def test_what_is_paid_twice_is_had_twice_or_short_where_lines_say_what_they_sold(conn):
+    resource_id, dates = make_resource(conn, capacity=2)
+    made = make_reservation(conn, resource_id, dates)
+    lines = [line(made.items[0].id, resource_id=resource_id, dates=tuple(dates))]
+    paid = [order(*lines, booking_number=made.booking_number) for _ in range(3)]
+
+    done = [reconcile(conn, facts) for facts in paid]
+
+    assert [each.problems for each in done] == [[]] * 3
+    assert counters(conn, resource_id) == [(0, 2)] * 3
+    assert [len(open_shortfalls(conn, facts.id)) for facts in paid] == [0, 0, 1]

@@ -28,7 +28,13 @@ blueprint.before_request(limit_writes)
 _PLATFORM_SECONDS = 8  # As long as a browser may be kept waiting for another server.
 _TURN_SECONDS = 10.0  # A little longer: somebody else may be asking for the same checkout.
 _POLL_SECONDS = 0.1
-_SOLD = ("slot_id", "party", "service_id", "start_at")
+_SOLD = {
+    "dates": "booking_dates",
+    "slot_id": "slot_id",
+    "party": "party",
+    "service_id": "service_id",
+    "start_at": "start_at",
+}
 
 
 @blueprint.post("/create-checkout-session")
@@ -123,8 +129,8 @@ def _begin_on_medusa(config: Config, checkout: Checkout, _body: dict[str, Any]) 
                 "booking_hold_id": item.id,
                 "resource_id": item.resource_id,
                 "booking_number": number,
-                # What was sold, should the hold be gone when the order comes.
-                **{name: item.details[name] for name in _SOLD if name in item.details},
+                # What was sold, should the hold be gone when the order comes: also to another cart, paid before.
+                **{said: item.details[name] for name, said in _SOLD.items() if name in item.details},
             },
         }
         # Without a price of ours the product's own goes.

@@ -119,7 +119,7 @@ def test_a_cart_has_a_line_for_each_item_and_names_the_number(
     on_medusa: FlaskClient, network: responses.RequestsMock
 ) -> None:
     asked = make_carts(network)
-    number, resource_id, _dates = reserved(quantity=2, variant_id="variant_van")
+    number, resource_id, dates = reserved(quantity=2, variant_id="variant_van")
     before = look(number)
 
     answer = on_medusa.post(PATH, json={"bookingNumber": number, "customer": {"name": "Ada"}})
@@ -147,6 +147,7 @@ def test_a_cart_has_a_line_for_each_item_and_names_the_number(
                         "booking_hold_id": before.items[0].id,
                         "resource_id": resource_id,
                         "booking_number": number,
+                        "booking_dates": [day.isoformat() for day in dates],
                     },
                 }
             ],
