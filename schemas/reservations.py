@@ -9,6 +9,7 @@ import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates, validates_schema
 from marshmallow.validate import URL, Length
 
+from schemas.appointments import Start
 from schemas.availability import MAX_DAYS, check_range
 from schemas.fields import BodyCount, Count, Day, Email, Instant, Money, Text
 
@@ -49,7 +50,7 @@ class ItemRequestSchema(Schema):
     slot_id = Text()
     party = fields.Nested(ReservedPartySchema)
     service_id = Text()
-    start_at = Instant()
+    start_at = Start()
     staff_id = Text(metadata={"description": "Absent: anybody."})
 
     @validates("dates")
@@ -235,7 +236,9 @@ class CheckQuerySchema(Schema):
         if data["date"] is None:
             for name in ("start_date", "end_date"):
                 if data[name] is None:
-                    raise ValidationError("Give this, or date.", "date" if data["service_id"] else name)
+                    if data["service_id"]:
+                        raise ValidationError("Missing data for required field.", "date")
+                    raise ValidationError("Give this, or date.", name)
             check_range(data["start_date"], data["end_date"], MAX_DAYS)
         elif data["start_date"] or data["end_date"]:
             raise ValidationError("Give date, or start_date and end_date.", "date")

@@ -18,6 +18,7 @@ MAX_HOLD_IDS = 60
 MAX_DATES = 366
 MAX_RANGE_DAYS = 365
 MAX_PARTY = 1000  # Far above any party.
+_YEARS = range(2000, 2200)  # As far as calendars of ours go: the day after, and another zone, are still dates.
 
 _NO_DATES: tuple[date, ...] = ()
 _Value = TypeVar("_Value")
@@ -114,9 +115,12 @@ def _instant(value: object) -> datetime | None:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None:
             raise _UnreadableError("has no time zone")
-        return instant.astimezone(UTC)
+        instant = instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise _UnreadableError("is not a time") from error
+    if instant.year not in _YEARS:
+        raise _UnreadableError(f"is not a time from {_YEARS.start} to {_YEARS[-1]}")
+    return instant
 
 
 def _party(value: object) -> tuple[int, int, int] | None:

@@ -102,7 +102,8 @@ def test_there_are_never_more_than_sixty_holds() -> None:
 
 def test_a_start_is_a_time_with_a_zone() -> None:
     assert Claims({"start_at": "2026-12-24T10:00:00+10:00"}).instant("start_at") == datetime(2026, 12, 24, tzinfo=UTC)
-    for bad in ("2026-12-24T10:00:00", "soon", 7, "0001-01-01T00:00:00+14:00"):
+    absurd = ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:45:00Z")
+    for bad in ("2026-12-24T10:00:00", "soon", 7, *absurd):
         claims = Claims({"start_at": bad})
 
         assert claims.instant("start_at") is None

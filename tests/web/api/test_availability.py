@@ -213,6 +213,12 @@ def test_what_is_not_right_is_named(client: FlaskClient, query: dict[str, str], 
     assert f"{field}:" in answer.json["message"]
 
 
+def test_a_service_without_a_date_is_told_what_is_missing(client: FlaskClient) -> None:
+    answer = client.get(PATH, query_string={"service_id": "bksvc_1"})
+
+    assert answer.json["message"] == "date: Missing data for required field."
+
+
 @pytest.mark.parametrize(
     ("named", "code"),
     [

@@ -230,6 +230,14 @@ def test_somebodys_time_is_refused_as_by_itself(
     assert answer.json["details"]["index"] == 1
 
 
+@pytest.mark.parametrize("start_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:45:00Z", "2200-01-01T00:00:00Z"])
+def test_a_start_that_no_calendar_holds_is_a_mistake(client: FlaskClient, world: World, start_at: str) -> None:
+    answer = reserve(client, world.guide_item() | {"start_at": start_at})
+
+    assert answer.status_code == 400
+    assert answer.json["message"].startswith("items.0.start_at: ")
+
+
 @pytest.mark.parametrize(
     ("item", "field"),
     [
