@@ -13,7 +13,8 @@ class OverviewSchema(Schema):
 
     failed = Count()
     pending = Count()
-    oldest_pending_seconds = fields.Float()
+    pending_deliveries = Count(metadata={"description": "Of these, those for receivers of webhooks."})
+    oldest_pending_seconds = fields.Float(metadata={"description": "Of all but deliveries."})
     relay_lag_seconds = fields.Float()
     paused_queues = fields.List(fields.String())
     alive = fields.Dict(keys=fields.String(), values=fields.Integer())

@@ -18,6 +18,7 @@ def get_overview(conn: Connection) -> dict[str, Any]:
     return {
         "failed": sum(queue["failed"] for queue in queues),
         "pending": sum(queue["pending"] for queue in queues),
+        "pending_deliveries": sum(queue["pending"] for queue in queues if queue["name"] == WEBHOOKS),
         "oldest_pending_seconds": _oldest(queues),
         "relay_lag_seconds": processes.relay_lag(conn),
         "paused_queues": [queue["name"] for queue in queues if queue["paused"]],

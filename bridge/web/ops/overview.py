@@ -71,7 +71,13 @@ def _tiles(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
             url_for("ops_shortfalls.list_shortfalls"),
             f"{texts.count(short, 'paid order line')} without a place" if short else None,
         ),
-        _tile("Waiting", numbers["pending"], url_for("ops_events.list_events", status="pending"), None),
+        _tile(
+            "Waiting",
+            numbers["pending"],
+            url_for("ops_events.list_events", status="pending"),
+            None,
+            note=_deliveries(numbers["pending_deliveries"]),
+        ),
         _tile(
             "Oldest waiting",
             texts.span(waiting) if waiting else "–",
@@ -94,6 +100,11 @@ def _tiles(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
             note=_checked(numbers),
         ),
     ]
+
+
+def _deliveries(waiting: int) -> str:
+    """Why some may wait although nothing here is late: whom they are for is away."""
+    return f"{waiting:,} for receivers of webhooks" if waiting else ""
 
 
 def _checked(numbers: Mapping[str, Any]) -> str:

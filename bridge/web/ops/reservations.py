@@ -7,7 +7,7 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 
-from bridge import db
+from bridge import db, letters
 from bridge.core import reservation_reports, slots
 from bridge.core.reservations import ReservedItem
 from bridge.web.endpoints import read_query, settings
@@ -75,7 +75,7 @@ def _describe(row: reservation_reports.Listed) -> str:
 
 
 def _price(item: ReservedItem) -> str:
-    return "at the platform's price" if item.amount is None else f"{item.amount:,} {item.currency_code.upper()}"
+    return "at the platform's price" if item.amount is None else letters.show_money(item.amount, item.currency_code)
 
 
 def _change(entry: Mapping[str, Any], starts: Mapping[int, slots.Start]) -> str:

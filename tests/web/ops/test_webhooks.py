@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -81,6 +82,15 @@ def test_a_failing_one_says_since_when_and_why(console, webhook):
 
     assert "Has failed 3 times in a row since" in text
     assert "It answered 500." in text
+
+
+def test_a_delivery_among_events_says_whose_it_is_and_the_overview_for_whom_it_waits(console, webhook):
+    waiting = committed(make_delivery, webhook_id=webhook, status="pending")
+
+    listed, overview = console.get(f"/ops/events?q={waiting}").text, console.get("/ops").text
+
+    assert f'href="{page_of(webhook)}"' in listed
+    assert re.search(r"[1-9][\d,]* for receivers of webhooks", overview)
 
 
 def test_deliveries_are_listed_and_filtered(console, webhook):
