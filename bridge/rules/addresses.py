@@ -33,7 +33,7 @@ def refuse_url(url: str, *, allow_private: bool) -> str | None:
     if not (url.isascii() and url.isprintable()) or " " in url:
         return "Must be ASCII without spaces; a name of other letters is written in punycode."
     if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
-        return "Must begin with https://."
+        return "Must begin with https://, unless WEBHOOKS_ALLOW_PRIVATE is set."
     if not host:
         return "Must name a host."
     if parts.username is not None or parts.password is not None:
@@ -41,7 +41,7 @@ def refuse_url(url: str, *, allow_private: bool) -> str | None:
     if parts.fragment:
         return "Must not have a fragment."
     if not allow_private and _is_inner(host):
-        return "Must not be a private address."
+        return "Must not be a private address, unless WEBHOOKS_ALLOW_PRIVATE is set."
     return None
 
 

@@ -146,6 +146,8 @@ def test_it_is_disabled_and_enabled_after_a_question_and_signed(console, operato
     assert "Disable this webhook?" in console.get(page_of(webhook) + "/disable").text
     send(console, page_of(webhook) + "/disable", form_at=page_of(webhook))
     disabled = state(webhook)
+    # What would be sent to one that is disabled would only fail again.
+    assert "Replay what failed" not in console.get(page_of(webhook)).text
     assert "Enable this webhook?" in console.get(page_of(webhook) + "/enable").text
     send(console, page_of(webhook) + "/enable", form_at=page_of(webhook))
 
