@@ -29,6 +29,17 @@ _ANYBODY = (
     *("/api/cleanup-expired", "/api/webhook"),  # The sweep says by itself that it needs a key.
 )
 _OPEN_RULES = {"/api/calendar/bookings", "/api/calendar/waitlist"}
+# The chapters of /docs: whose paths begin so, the first that fits.
+_CHAPTERS = (
+    ("/store", "store", "What a shop asks and holds for its customers."),
+    ("/api/calendar", "calendar", "Tours: their departures, bookings and waitlists, for customers and staff."),
+    ("/api/webhook", "webhooks", "What platforms tell us, signed."),
+    ("/webhooks", "webhooks", ""),
+    ("/api", "reservations", "Several items under one number, with one time to pay and one payment."),
+    ("/admin", "admin", "For staff: what is sold, and what is booked. With a key of scope `admin`."),
+    ("/ops", "ops", "For programs of those who operate the bridge. With a key of scope `ops`."),
+    ("/", "health", "Whether the bridge is up, and well."),
+)
 _HIDDEN_METHODS = {"HEAD", "OPTIONS"}
 
 blueprint = Blueprint("openapi", __name__)
@@ -56,6 +67,9 @@ def _document() -> dict[str, Any]:
         description = getattr(current_app.view_functions[rule.endpoint], "description", None)
         if isinstance(description, Description):
             spec.path(path=re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), operations=_operations(rule, description))
+    for _prefix, name, text in _CHAPTERS:
+        if text:
+            spec.tag({"name": name, "description": text})
     webhooks = describe_webhooks(spec)
     return {**spec.to_dict(), "webhooks": webhooks}
 
@@ -86,7 +100,7 @@ def _operations(rule: Rule, description: Description) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": description.summary,
         "operationId": rule.endpoint.replace(".", "_"),
-        "tags": [rule.rule.split("/")[1]],
+        "tags": [next(name for prefix, name, _text in _CHAPTERS if rule.rule.startswith(prefix))],
         "parameters": _parameters(rule, description),
         "responses": _answers(description) | _errors(raised),
     }

@@ -88,6 +88,14 @@ def test_every_operation_says_what_it_does(document: Document) -> None:
     assert [label for label, operation in operations(document) if not operation["summary"]] == []
 
 
+def test_every_operation_is_in_a_chapter_that_says_what_it_is_about(document: Document) -> None:
+    chapters = {chapter["name"] for chapter in document["tags"] if chapter["description"]}
+    used = {tag for operations in document["paths"].values() for each in operations.values() for tag in each["tags"]}
+
+    assert used == chapters
+    assert document["paths"]["/api/webhook"]["post"]["tags"] == ["webhooks"]
+
+
 def test_every_route_is_in_it(app: Flask, document: Document) -> None:
     routes = {
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
