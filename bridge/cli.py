@@ -262,10 +262,10 @@ def list_keys(_config: Config) -> None:
     with db.transaction() as conn:
         rows = keys.list_keys(conn)
     for key in rows:
-        state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "live"
-        used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
+        state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else "live"
+        used = f"{key.last_used_at:%Y-%m-%d %H:%M} UTC" if key.last_used_at else "never"
         click.echo(
-            f"{key.id}  {key.prefix}…  {','.join(key.scopes):<18}  {state:<24}  last used {used:<16}  {key.name}"
+            f"{key.id}  {key.prefix}…  {','.join(key.scopes):<18}  {state:<28}  last used {used:<20}  {key.name}"
         )
     if not rows:
         click.echo("No keys yet: make one with `python -m bridge keys create NAME --scope admin`.")

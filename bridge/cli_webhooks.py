@@ -49,9 +49,9 @@ def list_webhooks(_config: Config) -> None:
     for row in rows:
         state = "enabled" if row["is_enabled"] else f"disabled: {row['disabled_reason']}"
         if row["is_enabled"] and row["failures"]:
-            state = f"failing since {row['failing_since']:%Y-%m-%d %H:%M}"
+            state = f"failing since {row['failing_since']:%Y-%m-%d %H:%M} UTC"
         counts = f"{row['waiting']} waiting, {row['failed']} failed"
-        click.echo(f"{row['id']}  {state:<30}  {counts:<22}  {','.join(row['types'])}  {row['url']}")
+        click.echo(f"{row['id']}  {state:<34}  {counts:<22}  {','.join(row['types'])}  {row['url']}")
     if not count:
         click.echo("No webhooks yet: make one with `python -m bridge webhooks create URL`.")
 

@@ -42,6 +42,8 @@ def check(conn: Connection, name: str, password: str) -> bool:
 
 def set_password(conn: Connection, name: str, password: str) -> None:
     """Give an account this password; make it if there is none. Ends its sessions. Raises InvalidData."""
+    if not name or name != name.strip():
+        raise InvalidData("An account needs a name, without blanks around it.")
     if len(password) < MIN_PASSWORD_LENGTH:
         raise InvalidData(f"A password has at least {MIN_PASSWORD_LENGTH} characters.")
     conn.execute(

@@ -22,7 +22,7 @@ def get_overview(conn: Connection) -> dict[str, Any]:
         "oldest_pending_seconds": _oldest(queues),
         "relay_lag_seconds": processes.relay_lag(conn),
         "paused_queues": [queue["name"] for queue in queues if queue["paused"]],
-        "alive": {kind: alive.count(kind) for kind in ("web", "relay", "worker", "sender", "beat")},
+        "alive": {kind: alive.count(kind) for kind in ("relay", "worker", "sender", "beat")},
         "audit_drift": audit["drift"] if audit else None,
         "audit_checked_at": audit["checked_at"] if audit else None,
         "audit_round_ended_at": audit["round_ended_at"] if audit else None,

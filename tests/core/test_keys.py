@@ -46,6 +46,12 @@ def test_a_console_password_is_checked_and_changed(conn):
         ops_users.set_password(conn, "night shift", "short")
 
 
+@pytest.mark.parametrize("name", ["", " ", "ada "])
+def test_an_account_whose_name_nobody_could_see_is_not_made(conn, name):
+    with pytest.raises(InvalidData, match="needs a name"):
+        ops_users.set_password(conn, name, "correct horse battery")
+
+
 def test_a_password_hashed_with_older_parameters_is_hashed_anew(conn):
     conn.execute(
         "INSERT INTO ops_user (name, password_hash) VALUES ('old', %s)",

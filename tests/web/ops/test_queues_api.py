@@ -93,6 +93,8 @@ def test_the_overview_counts_what_matters(client, ops):
     assert numbers["failed"] >= 1
     assert numbers["open_shortfalls"] >= 1
     assert numbers["alive"]["worker"] >= 1
+    # The web says nothing of itself: that it answers is all there is to know.
+    assert "web" not in numbers["alive"]
     assert set(numbers) >= {"pending", "oldest_pending_seconds", "relay_lag_seconds", "audit_drift", "paused_queues"}
 
 
