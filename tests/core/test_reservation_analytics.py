@@ -50,6 +50,19 @@ def counted(figures: Figures) -> dict[str, int]:
     return {name: getattr(figures, name) for name in OF_FATES}
 
 
+def look_at(conn: Connection, resource_id: str, number: str) -> tuple[str, set[str], dict[str, int]]:
+    """The status of a number, those that its resource's are counted by, and what of the figures is not nothing."""
+    page, _count = reservation_reports.list_reservations(conn, resource_id=resource_id, time_zone=ZONE)
+    numbers = [reservation.booking_number for reservation in page]
+    rows = conn.execute(
+        "SELECT f.status FROM reservation_fates('-infinity', 'infinity', false) f WHERE f.booking_number = ANY (%s)",
+        [numbers],
+    )
+    figures = counted(analyse(conn, resource_id=resource_id).summary)
+    status = reservations.get_reservation(conn, number).status
+    return status, {row["status"] for row in rows}, {name: n for name, n in figures.items() if n}
+
+
 def begin_at(conn: Connection, number: str, at: datetime) -> None:
     conn.execute("UPDATE reservation SET created_at = %s WHERE booking_number = %s", [at, number])
 
@@ -111,6 +124,23 @@ def test_what_was_given_back_and_is_paid_for_all_the_same_is_paid(conn: Connecti
     figures = analyse(conn, resource_id=resource_id).summary
 
     assert (figures.paid, figures.partly_paid, figures.abandoned, figures.items_paid) == (1, 0, 0, 1)
+
+
+def test_what_was_given_back_and_is_owed_to_an_order_is_paid(conn: Connection) -> None:
+    resource_id, days = make_resource(conn, capacity=1, days=1)
+    made = make_reservation(conn, resource_id, days)
+    reservations.release(conn, made.booking_number, actor="tests", reason="the page was closed")
+    make_reservation(conn, resource_id, days)
+    order = pay(conn, made)
+    owed = look_at(conn, resource_id, made.booking_number)
+    [shortfall], _count = shortfalls.list_shortfalls(conn, order_id=order.id)
+    shortfalls.give_up(conn, shortfall["id"], actor="tests", note=None)
+
+    given_up = look_at(conn, resource_id, made.booking_number)
+
+    figures = {"begun": 2, "paid": 1, "partly_paid": 1, "open": 1, "items": 2}
+    assert owed == ("paid", {"paid", "open"}, figures)
+    assert given_up == ("cancelled", {"cancelled", "open"}, figures | {"cancelled_after_payment": 1})
 
 
 def test_the_status_counted_by_is_the_one_shown(conn: Connection) -> None:

@@ -23,11 +23,14 @@ BEGIN
     -- Without it the comparison would be in the collation of the reservation, which no index of holds is in.
     WHERE h.booking_number = p_reservation.booking_number COLLATE "default";
     IF NOT v_has AND p_reservation.order_id IS NOT NULL THEN
-        -- What somebody had given back is had again by a hold of the order's own.
+        -- What somebody had given back is had again, or owed, by a hold of the order's own.
         v_had := true;
         v_has := EXISTS (
             SELECT FROM allocation a WHERE a.order_id = p_reservation.order_id AND a.source = p_reservation.source
-                AND a.status = 'CONFIRMED');
+                AND a.status = 'CONFIRMED'
+            UNION ALL
+            SELECT FROM shortfall s WHERE s.order_id = p_reservation.order_id AND s.source = p_reservation.source
+                AND s.status = 'open');
     END IF;
     RETURN CASE
         WHEN v_has THEN 'paid'
