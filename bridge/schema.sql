@@ -1279,12 +1279,18 @@ CREATE FUNCTION public.reservation_fates(p_from timestamp with time zone, p_unti
     LEFT JOIN (
         SELECT s.hold_id, min(s.created_at) AS at, bool_or(s.status = 'open') AS is_open FROM shortfall s GROUP BY s.hold_id
     ) s ON s.hold_id = h.id
-    -- What was given back and is paid for all the same, is had by a hold of the order's own.
+    -- What was given back and is paid for all the same, is had or owed by a hold of the order's own.
     LEFT JOIN LATERAL (
-        SELECT min(b.created_at) AS at, bool_or(b.status = 'CONFIRMED') AS has, bool_or(b.resource_id = h.resource_id) AS is_here
-        FROM allocation b
+        SELECT min(b.at) AS at, bool_or(b.stands) AS has, bool_or(b.is_had AND b.resource_id = h.resource_id) AS is_here
+        FROM (
+            SELECT p.created_at AS at, p.status = 'CONFIRMED' AS stands, true AS is_had, p.resource_id, p.hold_id
+            FROM allocation p WHERE p.order_id = r.order_id AND p.source = r.source
+            UNION ALL
+            SELECT p.created_at, p.status = 'open', false, p.resource_id, p.hold_id
+            FROM shortfall p WHERE p.order_id = r.order_id AND p.source = r.source
+        ) b
         WHERE r.order_id IS NOT NULL AND (a.id IS NULL OR a.status = 'CANCELLED')
-            AND b.order_id = r.order_id AND b.source = r.source AND (NOT p_by_resource OR b.resource_id = h.resource_id)
+            AND (NOT p_by_resource OR b.resource_id = h.resource_id)
             AND NOT EXISTS (
                 SELECT FROM reservation_item x WHERE x.hold_id = b.hold_id AND x.booking_number = r.booking_number)
     ) o ON true
@@ -1331,11 +1337,14 @@ BEGIN
     -- Without it the comparison would be in the collation of the reservation, which no index of holds is in.
     WHERE h.booking_number = p_reservation.booking_number COLLATE "default";
     IF NOT v_has AND p_reservation.order_id IS NOT NULL THEN
-        -- What somebody had given back is had again by a hold of the order's own.
+        -- What somebody had given back is had again, or owed, by a hold of the order's own.
         v_had := true;
         v_has := EXISTS (
             SELECT FROM allocation a WHERE a.order_id = p_reservation.order_id AND a.source = p_reservation.source
-                AND a.status = 'CONFIRMED');
+                AND a.status = 'CONFIRMED'
+            UNION ALL
+            SELECT FROM shortfall s WHERE s.order_id = p_reservation.order_id AND s.source = p_reservation.source
+                AND s.status = 'open');
     END IF;
     RETURN CASE
         WHEN v_has THEN 'paid'
