@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import click
 import orjson
 import requests
+from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
 
 from bridge import db
 from bridge.cli_database import with_database as _with_database
@@ -32,6 +33,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except BridgeError as error:
             raise click.ClickException(error.message) from error
+        except (UndefinedTable, UndefinedColumn, UndefinedFunction) as error:
+            lacks = error.diag.message_primary
+            raise click.ClickException(
+                f"The database is not of this version ({lacks}): run `python -m bridge migrate`."
+            ) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

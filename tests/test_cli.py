@@ -143,6 +143,20 @@ def test_migrating_twice_applies_nothing_twice(own: str) -> None:
     assert again.output == "0 applied; the database is up to date.\n"
 
 
+@pytest.mark.parametrize("command", [["audit"], ["keys", "list"], ["webhooks", "list"]])
+def test_a_database_that_nobody_migrated_is_said_in_one_line(command: list[str], own: str) -> None:
+    with db.transaction() as conn:
+        conn.execute("DROP SCHEMA public CASCADE")
+        conn.execute("CREATE SCHEMA public")
+
+    answer = run(*command, DATABASE_URL=own)
+
+    assert answer.exit_code == 1
+    assert answer.output.startswith("Error: The database is not of this version (relation ")
+    assert answer.output.endswith("run `python -m bridge migrate`.\n")
+    assert len(answer.output.splitlines()) == 1
+
+
 # -- audit -------------------------------------------------------------------------------------------------------------
 
 
