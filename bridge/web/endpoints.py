@@ -48,12 +48,15 @@ def endpoint(
     answers: Mapping[int, type[Schema] | tuple[type[Schema], ...] | None] | None = None,
     errors: tuple[type[BridgeError], ...] = (),
     creates: bool = False,
+    calls_out: bool = False,
     documents: Mapping[str, Any] | None = None,
 ) -> Callable[[View], View]:
     """Load `body` and `query` before the view, which gets them as keyword arguments of these names.
 
-    `creates` makes the route take an Idempotency-Key. `documents` is what the OpenAPI operation says besides.
-    Several schemas for one status: the answer is of one of them. Raises InvalidData, which names the fields.
+    `creates` makes the route take an Idempotency-Key. With `calls_out` the answer is kept after it, not with its
+    effect, for the view waits on the network: it must be safe to run twice at once. `documents` is what the OpenAPI
+    operation says besides. Several schemas for one status: the answer is of one of them. Raises InvalidData, which
+    names the fields.
     """
     body_schema = body() if body else None
     query_schema = query() if query else None
@@ -69,7 +72,7 @@ def endpoint(
             if body_schema is not None:
                 kwargs["body"] = body_schema.load(read_json())
             if creates and "Idempotency-Key" in request.headers:
-                return _answer_once(view, kwargs)
+                return (_answer_once_from_afar if calls_out else _answer_once)(view, kwargs)
             return view(**kwargs)
 
         wrapper.description = Description(  # type: ignore[attr-defined]  # functions take attributes; typeshed does not say so
@@ -169,17 +172,46 @@ def _find_nul(value: Any) -> str | None:
 
 def _answer_once(view: View, kwargs: dict[str, Any]) -> Response:
     """The view's answer, kept under the Idempotency-Key in the transaction of its effect."""
+    asked = _keyed_request()
+    with db.transaction() as conn:
+        kept = idempotency.begin(conn, **asked)
+        if kept is not None:
+            return _replay(kept)
+        response = make_response(view(**kwargs))
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            idempotency.finish(
+                conn,
+                scope=asked["scope"],
+                key=asked["key"],
+                status=response.status_code,
+                body=response.get_data(),
+            )
+        return response
+
+
+def _answer_once_from_afar(view: View, kwargs: dict[str, Any]) -> Response:
+    """The answer of a view that waits on the network, kept when it is there: nothing stays locked meanwhile."""
+    asked = _keyed_request()
+    with db.transaction() as conn:
+        kept = idempotency.find(conn, **asked)
+    if kept is not None:
+        return _replay(kept)
+    response = make_response(view(**kwargs))
+    if response.status_code < HTTPStatus.BAD_REQUEST:
+        with db.transaction() as conn:
+            idempotency.keep(conn, **asked, status=response.status_code, body=response.get_data())
+    return response
+
+
+def _keyed_request() -> dict[str, Any]:
     key = request.headers["Idempotency-Key"]
     if not 1 <= len(key) <= 200 or "\0" in key:
         raise InvalidData("Idempotency-Key: 1 to 200 characters.")
     scope = f"{request.method} {request.path} {request.headers.get('Authorization', '')}"
-    with db.transaction() as conn:
-        kept = idempotency.begin(conn, scope=scope, key=key, request=request.get_data(cache=True))
-        if kept is not None:
-            replay = Response(kept.body, kept.status, content_type="application/json")
-            replay.headers["Idempotent-Replayed"] = "true"
-            return replay
-        response = make_response(view(**kwargs))
-        if response.status_code < HTTPStatus.BAD_REQUEST:
-            idempotency.finish(conn, scope=scope, key=key, status=response.status_code, body=response.get_data())
-        return response
+    return {"scope": scope, "key": key, "request": request.get_data(cache=True)}
+
+
+def _replay(kept: idempotency.KeptAnswer) -> Response:
+    replay = Response(kept.body, kept.status, content_type="application/json")
+    replay.headers["Idempotent-Replayed"] = "true"
+    return replay

@@ -52,6 +52,8 @@ _SOLD = {
         errors.PlatformUnavailable,
         errors.TooManyRequests,
     ),
+    creates=True,
+    calls_out=True,
 )
 def create_checkout_session(body: dict[str, Any]) -> Any:
     """Begin the payment of a reservation, and lengthen its time once for it. Asked again: the same payment."""

@@ -190,17 +190,19 @@ def test_asked_twice_there_is_one_and_one_grace(
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}], ids=["without a key", "under one key"])
 @pytest.mark.parametrize("platform", ["medusa", "stripe"])
 def test_asked_at_once_there_is_one(
-    request: pytest.FixtureRequest, network: responses.RequestsMock, platform: str
+    request: pytest.FixtureRequest, network: responses.RequestsMock, platform: str, headers: dict[str, str]
 ) -> None:
     client = request.getfixturevalue(f"on_{platform}")
     asked: list[Any] = make_carts(network, wait=0.5) if platform == "medusa" else make_sessions(network, wait=0.5)
     number, _resource_id, _dates = reserved()
+    headers = {name: f"{value} {number}" for name, value in headers.items()}
     answers = []
 
     def ask() -> None:
-        answers.append(client.application.test_client().post(PATH, json={"bookingNumber": number}))
+        answers.append(client.application.test_client().post(PATH, json={"bookingNumber": number}, headers=headers))
         db.close()
 
     askers = [threading.Thread(target=ask) for _ in range(5)]
@@ -233,6 +235,24 @@ def test_a_platform_that_cannot_be_reached_changes_nothing(
     assert replace(look(number), seconds_left=0) == replace(before, seconds_left=0)
     released = client.post("/api/cleanup-expired", json={"bookingNumber": number})
     assert released.json == {"released": 1}
+
+
+def test_a_key_gets_the_kept_answer_and_is_of_one_request(
+    on_medusa: FlaskClient, network: responses.RequestsMock
+) -> None:
+    asked = make_carts(network)
+    (number, *_rest), (other, *_others) = reserved(), reserved()
+    headers = {"Idempotency-Key": f"key-{number}"}
+    first = on_medusa.post(PATH, json={"bookingNumber": number}, headers=headers)
+    with db.transaction() as conn:
+        reservations.drop_item(conn, number, look(number).items[0].id, actor="tests")
+
+    again = on_medusa.post(PATH, json={"bookingNumber": number}, headers=headers)
+    reused = on_medusa.post(PATH, json={"bookingNumber": other}, headers=headers)
+
+    assert (again.status_code, again.json, again.headers["Idempotent-Replayed"]) == (201, first.json, "true")
+    assert (reused.status_code, reused.json["code"]) == (409, "idempotency_key_reused")
+    assert len(asked) == 1
 
 
 def test_what_failed_may_be_asked_again(on_medusa: FlaskClient, network: responses.RequestsMock) -> None:
