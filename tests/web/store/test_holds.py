@@ -705,6 +705,27 @@ def test_a_browser_confirms_what_the_platform_says_was_paid(
     assert taken(resource[0]) == [(0, 2)] * 3
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"), [("captured", 200), ("authorized", 200), ("not_paid", 401), ("canceled", 401), ([], 401)]
+)
+def test_without_the_payments_their_sum_decides(
+    shop: FlaskClient, platform: responses.RequestsMock, hold_id: str, status: Any, expected: int
+) -> None:
+    answers(platform, order=order(hold_id, paid=None, payment_status=status))
+
+    assert confirm(shop, hold_id).status_code == expected
+
+
+def test_whoever_may_not_confirm_is_told_what_it_takes(
+    shop: FlaskClient, platform: responses.RequestsMock, hold_id: str
+) -> None:
+    answers(platform, order=order(hold_id, paid="not_paid"))
+
+    assert confirm(shop, hold_id).json["message"] == (
+        "Send a key of scope system, or name an order that is paid for and names this hold."
+    )
+
+
 def test_an_order_may_name_the_hold_in_its_own_metadata(
     shop: FlaskClient, platform: responses.RequestsMock, hold_id: str
 ) -> None:
