@@ -40,9 +40,8 @@ class Figures:
     cancelled_after_payment: int = 0  # Of them: nothing of it stands any more.
     lapsed: int = 0  # Its time ran out.
     abandoned: int = 0  # Given back before payment: by the closing page, item by item, or as its payment was given up.
-    withdrawn: int = (
-        0  # Taken back before payment by the seller: a blackout, a cancelled departure, a deleted resource.
-    )
+    # Taken back before payment by the seller: a blackout, a cancelled departure, a deleted resource.
+    withdrawn: int = 0
     open: int = 0  # Something is held this second.
     items: int = 0  # Ever added, also those taken out again.
     items_paid: int = 0

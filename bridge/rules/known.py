@@ -44,9 +44,8 @@ class KnownHold:
     cancelled_by_admin: int = 0
     is_short: bool = False  # This order has, or had, a shortfall on it.
     given_up: str | None = None  # "refund" or "dismiss": what was decided on its shortfall.
-    made_for: Sequence[
-        Slot
-    ] = ()  # The slots it stands for, where that is written down: an order's line's, an appointment's.
+    # The slots it stands for, where that is written down: an order's line's, an appointment's.
+    made_for: Sequence[Slot] = ()
     claims: Sequence[KnownClaim] = ()
 
     @property
@@ -54,10 +53,9 @@ class KnownHold:
         """What it stands for: what it has, or had before it was given back."""
         if self.made_for:
             return self.made_for
-        standing = [claim for claim in self.claims if claim.state != "released"] or self.claims
-        if self.grain == "day":
-            # Days are never moved: one that it has not is one that it lost, or found taken when it wanted it again.
-            standing = self.claims
+        # Days are never moved: one that it has not is one that it lost, or found taken when it wanted it again.
+        kept = self.claims if self.grain == "day" else [claim for claim in self.claims if claim.state != "released"]
+        standing = kept or self.claims
         # A chair's quarter hours weigh what they weigh; of anything else each slot has the quantity of the whole.
         is_weighed = self.grain == "quarter_hour"
         return [Slot(claim.resource_id, claim.slot_no, claim.quantity if is_weighed else None) for claim in standing]
