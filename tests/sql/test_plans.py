@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge import db, sql
+from bridge.core import audits
 
 HOLDS = "1_lock_order_holds"
 PARAMETERS = {
@@ -30,3 +31,16 @@ def test_the_holds_of_an_order_are_found_by_indexes(database_url: str) -> None:
     plan = [row["QUERY PLAN"] for row in rows]
     assert any("Index Scan using shortfall_by_hold" in line for line in plan)
     assert [line for line in plan if "Seq Scan" in line] == []
+
+
+def test_the_auditor_looks_claims_up_by_indexes(database_url: str) -> None:
+    everything = {"after_hold_id": "", "until_hold_id": "z"}
+    with db.transaction() as conn, conn.transaction():
+        audits.audit(conn)
+
+        # As the auditor has it in its transaction.
+        rows = conn.execute("EXPLAIN " + audits.queries.find_hold_drift, everything, prepare=False).fetchall()
+
+    plan = [row["QUERY PLAN"] for row in rows]
+    assert [line for line in plan if "Seq Scan on claim" in line] == []
+    assert any("on claim" in line for line in plan)
